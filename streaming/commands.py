@@ -1,0 +1,194 @@
+"""What the conversation may ask for: orders, in the imperative, and the messages that clients are shown.
+
+Nothing here acts either. The driver (session.py) carries the orders out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from streaming.events import StageName
+from streaming.media import FramePacket
+from streaming.stages import FaceState, History, Said, Span, Word
+
+State = Literal["idle", "listening", "thinking", "speaking", "held"]
+"""What the conversation is doing; ``held`` is a reply that waits while somebody may be interrupting."""
+
+
+# ---- what a client is shown --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The conversation is doing something else now."""
+
+    state: State
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserCaption:
+    """What the person said, as far as it is understood."""
+
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDelta:
+    """The next piece of the reply's text."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The next piece of the reply's sound."""
+
+    turn: int
+    pts: int
+    pcm: bytes
+    """PCM16 mono at 24 kHz."""
+    words: tuple[Word, ...] = ()
+    """Words that begin in this piece; starts count from the reply's first sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The next pictures of the reply, in order of pts."""
+
+    turn: int
+    packets: tuple[FramePacket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The reply is complete: everything up to ``pts`` was sent."""
+
+    turn: int
+    pts: int
+    """Length of the reply in samples at 24 kHz."""
+    idle_frame: int
+    """Frame of the idle loop that follows the reply's last picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The reply was interrupted; nothing after ``pts`` counts as said."""
+
+    turn: int
+    pts: int
+    text: str
+    """What was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something went wrong, said once; the conversation goes on."""
+
+    turn: int
+    stage: StageName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The reply goes on with less: ``rung`` names what is left."""
+
+    turn: int
+    rung: Literal["voice", "text"]
+    reason: str
+
+
+Message = StateChanged | UserCaption | ReplyDelta | Audio | Frames | Ended | Cut | Failed | Notice
+
+
+# ---- orders ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Recognise this utterance. Answered by UserSaying, or by UserSaid if ``final``."""
+
+    audio: bytes
+    """PCM16 mono at 16 kHz, from a little before the first voiced sample."""
+    until: int
+    """Sample at 16 kHz after the last of ``audio``, counted from the session's first."""
+    final: bool
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Let the language model write reply ``turn``."""
+
+    turn: int
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Let the voice speak a clip."""
+
+    turn: int
+    clip: int
+    text: str
+    seed: int
+    skip: int = 0
+    """Samples at 24 kHz that arrived from an earlier attempt: the driver drops them from the repeated call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Animate:
+    """Let the face draw a span."""
+
+    turn: int
+    span: Span
+    state: FaceState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Give the client a message."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stop sending reply ``turn`` and let the client fall silent at once; it may go on."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with a held reply."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop every call made for reply ``turn`` and let the client drop what it holds of it."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Store an item of the conversation."""
+
+    item: Said
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the session."""
+
+    reason: str
+
+
+Command = Transcribe | Ask | Speak | Animate | Show | Hold | Resume | Cancel | Remember | HangUp

@@ -1,0 +1,331 @@
+"""The conversation: events in, commands out.
+
+One object, no clock, no task, no socket, no model. Turn-taking is in ears.py, the pace of a reply in reply.py;
+this file joins them: who has the turn, what an interruption does, what is remembered. Time reaches it as sample
+counts and ``Tick``. A turn number is on every message of a reply: an older one is late, dropped and counted; a
+future one is impossible and raises, for it is our bug.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import assert_never
+
+from streaming.commands import (
+    Cancel,
+    Command,
+    Cut,
+    Failed,
+    HangUp,
+    Hold,
+    Remember,
+    Resume,
+    Show,
+    State,
+    StateChanged,
+    UserCaption,
+)
+from streaming.ears import Ears, says_something
+from streaming.events import (
+    ClipEnded,
+    Event,
+    FaceEnded,
+    FramesReady,
+    Heard,
+    Joined,
+    Left,
+    Played,
+    ReplyEnded,
+    ReplyText,
+    SpeechEnded,
+    SpeechReady,
+    SpeechStarted,
+    StageFailed,
+    TalkPressed,
+    TalkReleased,
+    Tick,
+    TurnJudged,
+    Typed,
+    UserSaid,
+    UserSaying,
+)
+from streaming.media import FPS, FRAME
+from streaming.pace import Pace
+from streaming.reply import IDLE_FRAMES, Reply
+from streaming.stages import Codec, History, Said
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    "idle": frozenset({"listening", "thinking"}),
+    "listening": frozenset({"idle", "thinking"}),
+    "thinking": frozenset({"speaking", "held", "listening", "idle", "thinking"}),
+    "speaking": frozenset({"held", "idle", "listening", "thinking"}),
+    "held": frozenset({"speaking", "thinking", "listening", "idle"}),
+}
+"""Where each state may lead. The picture in docs/design.md is drawn from this table."""
+
+
+class FutureTurn(RuntimeError):
+    """An event belongs to a reply that was never begun: a bug in whoever sent it, never a late message."""
+
+
+class Conversation:
+    """One person and one face. Give it every event in order and carry out what it answers."""
+
+    def __init__(
+        self,
+        session: str,
+        pace: Pace | None = None,
+        *,
+        seed: int = 0,
+        codec: Codec | None = "h264",
+        live: bool = True,
+    ) -> None:
+        """``codec`` None shows no face; ``live`` False takes turns from push-to-talk and text only."""
+        self.session = session
+        self.state: State = "idle"
+        self.turn = 0
+        self.history: History = ()
+        self.late: Counter[str] = Counter()
+        """Events that came for a reply or an utterance that was over, by name."""
+        self._pace = pace or Pace()
+        self._seed = seed
+        self._codec: Codec | None = codec
+        self._live = live
+        self._ears = Ears(self._pace)
+        self._reply: Reply | None = None
+        self._now = 0
+        self._idle_at: tuple[int, int] | None = None
+
+    def on(self, event: Event) -> list[Command]:
+        """What is to be done about ``event``. Raises FutureTurn if it cannot have happened."""
+        done = self._on(event)
+        return [*done, *self._settle()]
+
+    def _on(self, event: Event) -> list[Command]:
+        match event:
+            case (
+                Joined()
+                | TurnJudged()
+                | Heard()
+                | SpeechStarted()
+                | SpeechEnded()
+                | UserSaying()
+                | UserSaid()
+            ):
+                return self._listen(event)
+            case TalkPressed(at):
+                return self._press(at)
+            case TalkReleased():
+                return [*self._ears.release()]
+            case Typed(text):
+                return self._take_text(text)
+            case ReplyText() | ReplyEnded() | SpeechReady() | ClipEnded() | FramesReady() | FaceEnded():
+                return self._hear_of_reply(event)
+            case Played(turn, pts):
+                return self._played(turn, pts)
+            case StageFailed():
+                return self._failed(event)
+            case Tick(now):
+                return self._tick(now)
+            case Left():
+                return [*self._cut(), HangUp("the client left")]
+            case _:  # pragma: no cover - the type checker refuses a forgotten event
+                assert_never(event)
+
+    # ---- the person ----------------------------------------------------------------------------------------
+
+    def _listen(
+        self, event: Joined | TurnJudged | Heard | SpeechStarted | SpeechEnded | UserSaying | UserSaid
+    ) -> list[Command]:
+        match event:
+            case Joined():
+                return [Show(StateChanged(self.state, self.turn))]
+            case Heard(pcm, at, quiet):
+                return [*self._ears.heard(pcm, at, quiet)]
+            case SpeechStarted(at):
+                return self._begin_to_listen(at)
+            case SpeechEnded(at):
+                return [*self._ears.paused(at)]
+            case TurnJudged(complete, at):
+                self._ears.judged(complete, at)
+                return []
+            case UserSaying(text, until):
+                return self._understand(text, None, until)
+            case UserSaid(text, language, until):
+                return self._understand(text, language, until)
+            case _:  # pragma: no cover - the type checker refuses a forgotten event
+                assert_never(event)
+
+    def _begin_to_listen(self, at: int) -> list[Command]:
+        """Somebody speaks: a reply is held, not cancelled, for it may be a cough."""
+        if not (self._live or self._ears.pressed):
+            return []
+        self._ears.started(at)
+        if self._reply is None:
+            return self._enter("listening")
+        if self._reply.held:
+            return []
+        self._ears.eager = True
+        self._reply.hold()
+        return [Hold(self.turn), *self._enter("held")]
+
+    def _press(self, at: int) -> list[Command]:
+        """The button is no cough: it cancels at once."""
+        orders = self._cut()
+        self._ears.press(at)
+        return [*orders, *self._enter("listening")]
+
+    def _understand(self, text: str, language: str | None, until: int) -> list[Command]:
+        if not self._ears.took(text, language, until):
+            self.late["UserSaying" if language is None else "UserSaid"] += 1
+            return []
+        orders: list[Command] = [Show(UserCaption(text, final=False))] if text else []
+        if self._reply is not None and says_something(text):
+            orders += [*self._cut(), *self._enter("listening")]
+        return orders
+
+    def _take_text(self, text: str) -> list[Command]:
+        if not text.strip():
+            return []
+        orders = self._cut()
+        self._ears.discard()
+        return [*orders, *self._open_turn(text.strip())]
+
+    def _open_turn(self, text: str) -> list[Command]:
+        self.turn += 1
+        item = Said("user", text, self.turn)
+        self.history = (*self.history, item)
+        self._reply = Reply(
+            self.session,
+            self.turn,
+            self.history,
+            self._pace,
+            seed=self._seed,
+            idle_frame=self._idle_frame(),
+            codec=self._codec,
+        )
+        return [
+            Show(UserCaption(text, final=True)),
+            Remember(item),
+            *self._enter("thinking"),
+            *self._reply.begin(),
+        ]
+
+    # ---- the reply -----------------------------------------------------------------------------------------
+
+    def _hear_of_reply(
+        self, event: ReplyText | ReplyEnded | SpeechReady | ClipEnded | FramesReady | FaceEnded
+    ) -> list[Command]:
+        reply = self._current(event.turn, type(event).__name__)
+        if reply is None:
+            return []
+        match event:
+            case ReplyText(_, text):
+                return reply.wrote(text)
+            case ReplyEnded():
+                return reply.wrote_all()
+            case SpeechReady():
+                return reply.spoke(event)
+            case ClipEnded():
+                return reply.spoke_clip(event)
+            case FramesReady():
+                return reply.drew(event)
+            case FaceEnded():
+                return reply.drew_span(event)
+            case _:  # pragma: no cover - the type checker refuses a forgotten event
+                assert_never(event)
+
+    def _current(self, turn: int, name: str) -> Reply | None:
+        if turn > self.turn:
+            raise FutureTurn(f"{name} for reply {turn}, but the newest is {self.turn}")
+        if turn < self.turn or self._reply is None:
+            self.late[name] += 1
+            return None
+        return self._reply
+
+    def _played(self, turn: int, pts: int) -> list[Command]:
+        if turn == 0:
+            self._idle_at = (pts // FRAME, self._now)
+            return []
+        reply = self._current(turn, "Played")
+        return reply.played(pts) if reply else []
+
+    def _tick(self, now: int) -> list[Command]:
+        self._now = max(self._now, now)
+        self._ears.tick(self._now)
+        return self._reply.tick(self._now) if self._reply else []
+
+    def _failed(self, event: StageFailed) -> list[Command]:
+        if event.stage == "asr":
+            if event.lost and (again := self._ears.lost()):
+                return [*again]
+            self._ears.discard()
+            return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]
+        reply = self._current(event.turn, "StageFailed")
+        return reply.failed(event) if reply else []
+
+    # ---- what follows --------------------------------------------------------------------------------------
+
+    def _settle(self) -> list[Command]:
+        """What became true by the event: a turn is over, a reply is heard or finished."""
+        orders: list[Command] = []
+        if understood := self._ears.turn_over():
+            interrupting = self._reply is not None
+            self._ears.discard()
+            worth = says_something(understood.text) or (understood.text.strip() != "" and not interrupting)
+            orders += [*self._cut(), *self._open_turn(understood.text)] if worth else self._nothing_said()
+        reply = self._reply
+        if reply is not None and self.state == "thinking" and reply.audible:
+            orders += self._enter("speaking")
+        if reply is not None and reply.finished:
+            orders += self._remember(reply.heard(), cut=False)
+            self._close_reply(reply)
+            orders += self._enter("listening" if self._ears.open else "idle")
+        return orders
+
+    def _nothing_said(self) -> list[Command]:
+        """A cough, a door, "mhm": a held reply goes on."""
+        self._ears.eager = False
+        if self._reply is None:
+            return self._enter("idle") if self.state == "listening" else []
+        if not self._reply.held:
+            return []
+        entered = self._enter("speaking" if self._reply.audible else "thinking")
+        return [Resume(self.turn), *entered, *self._reply.resume()]
+
+    def _cut(self) -> list[Command]:
+        """Stop the reply, if there is one; what counts as said is what was heard."""
+        reply = self._reply
+        if reply is None:
+            return []
+        text = reply.heard()
+        shown = Show(Cut(self.turn, reply.playhead, text))
+        self._close_reply(reply)
+        return [Cancel(self.turn), shown, *self._remember(text, cut=True)]
+
+    def _close_reply(self, reply: Reply) -> None:
+        self.late += reply.late
+        self._reply = None
+        self._ears.eager = False
+
+    def _remember(self, text: str, *, cut: bool) -> list[Command]:
+        if not text:
+            return []
+        item = Said("assistant", text, self.turn, cut)
+        self.history = (*self.history, item)
+        return [Remember(item)]
+
+    def _enter(self, state: State) -> list[Command]:
+        if state == self.state and state != "thinking":
+            return []
+        if state not in TRANSITIONS[self.state]:
+            raise RuntimeError(f"a conversation cannot go from {self.state} to {state}")
+        self.state = state
+        return [Show(StateChanged(state, self.turn))]
+
+    def _idle_frame(self) -> int:
+        """Frame of the idle loop that a client will show when the reply's first picture is due."""
+        if self._idle_at is None:
+            return 0
+        frame, at = self._idle_at
+        return (frame + (self._now - at) * FPS // 1000 + self._pace.start_frames) % IDLE_FRAMES

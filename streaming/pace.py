@@ -1,0 +1,74 @@
+"""How far ahead, how often, how long to wait: every limit of a conversation, each with its unit and reason.
+
+This file decides nothing; ears.py, reply.py and conversation.py do, by these numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from streaming.media import MIC_RATE, RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The limits of one conversation. ``Pace()`` is for a client that reports its playhead."""
+
+    # Run-ahead of the reply, in samples at 24 kHz.
+    voice_lead: int = 8 * RATE
+    """No clip is begun while this much speech waits unheard: what is synthesised past it is wasted if cut off."""
+    send_lead: int | None = RATE * 6 // 5
+    """Sound and pictures sent past the playhead; None has no bound (files)."""
+    reports_playhead: bool = True
+    """False: the playhead is guessed from the clock since the first sound was sent."""
+
+    # The face, in samples at 24 kHz and in frames.
+    look_ahead: int = RATE * 7 // 25
+    """Sound that the face must know beyond a frame before it can draw it: lips move before they are heard."""
+    span_frames: int = 25
+    """Most frames of one call: a lost replica costs at most this much to repeat."""
+    span_least: int = 5
+    """Fewest frames of one call in mid-reply: fewer would spend more on the call than on the pictures."""
+    span_sound: int = 3 * RATE
+    """Most sound sent beyond the last wanted frame."""
+    audio_block: int = RATE // 10
+    """One audio message: 100 ms, 4.8 kB."""
+    start_frames: int = 5
+    """Idle frames that a client still shows between our asking the face and its first picture being due."""
+
+    # The microphone, in samples at 16 kHz.
+    pre_roll: int = MIC_RATE * 3 // 10
+    """Kept from before the first voiced sample: soft beginnings of words are heard late by the listener."""
+    partial_every: int = MIC_RATE * 8 // 10
+    """New sound between two partial transcripts."""
+    partial_first_held: int = MIC_RATE * 3 // 10
+    """New sound before the first partial while a reply is held: words must be known soon to cancel it."""
+    partial_quiet: int = MIC_RATE // 10
+    """No partial is begun after this much silence: the final would have to wait for it."""
+    end_of_turn: int = MIC_RATE // 2
+    """Silence that ends a turn when nothing has judged it."""
+    end_complete: int = MIC_RATE * 3 // 10
+    """Silence that ends a turn judged complete."""
+    end_incomplete: int = MIC_RATE * 2
+    """Silence that ends a turn judged incomplete."""
+    utterance_most: int = 60 * MIC_RATE
+    """Longest turn: 60 s are 1.9 MB, under the 4 MiB that one message between replicas may have."""
+
+    @classmethod
+    def reporting(cls) -> Pace:
+        """For clients that report their playhead."""
+        return cls()
+
+    @classmethod
+    def blind(cls) -> Pace:
+        """For clients that do not: less is sent ahead, because it cannot be taken back."""
+        return cls(send_lead=RATE * 2 // 5, reports_playhead=False)
+
+    @classmethod
+    def file(cls) -> Pace:
+        """For files: whatever was sent counts as heard, and nothing waits."""
+        return cls(send_lead=None)
+
+    def with_look_ahead(self, samples: int) -> Pace:
+        """The same for a face that needs another look-ahead, in samples at 24 kHz."""
+        return replace(self, look_ahead=samples)

@@ -1,0 +1,305 @@
+"""One reply, from the first word of text to the last picture: what to ask for next, and what may be sent now.
+
+Two leads bound the run-ahead past the playhead: ``voice_lead`` what is synthesised, ``send_lead`` what is sent
+and drawn. One clip is spoken at a time and one span drawn at a time. This file knows no clock but ``tick`` and
+nothing of turns: conversation.py starts a reply, holds it and cuts it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import replace
+from zlib import crc32
+
+from streaming.clips import Clips
+from streaming.commands import (
+    Animate,
+    Ask,
+    Audio,
+    Command,
+    Ended,
+    Failed,
+    Frames,
+    Notice,
+    ReplyDelta,
+    Show,
+    Speak,
+)
+from streaming.events import ClipEnded, FaceEnded, FramesReady, SpeechReady, StageFailed, StageName
+from streaming.media import FRAME, RATE, FramePacket, frames_for
+from streaming.pace import Pace
+from streaming.stages import Codec, FaceState, History, Span
+from streaming.timeline import CONTEXT, Timeline
+
+IDLE_FRAMES = 250
+
+
+class Reply:
+    """What is known of reply ``turn``, and what follows from it."""
+
+    def __init__(
+        self,
+        session: str,
+        turn: int,
+        history: History,
+        pace: Pace,
+        *,
+        seed: int,
+        idle_frame: int,
+        codec: Codec | None,
+    ) -> None:
+        self.turn = turn
+        self.text = ""
+        self.playhead = 0
+        self.held = False
+        self.late: Counter[str] = Counter()
+        self._session = session
+        self._history = history
+        self._pace = pace
+        self._seed = crc32(f"{session}/{turn}/{seed}".encode())
+        self._idle_frame = idle_frame
+        self._codec: Codec | None = codec
+        self._timeline = Timeline()
+        # Text and voice.
+        self._clips = Clips()
+        self._waiting: deque[str] = deque()
+        self._text_done = False
+        self._clip = -1
+        self._speaking: Speak | None = None
+        self._mute = False
+        self._repeated: set[tuple[StageName, int]] = set()
+        # What was sent.
+        self._sent = 0
+        self._ended = False
+        self._clock: int | None = None
+        self._now = 0
+        # The face.
+        self._drawn = 0
+        self._arrived = 0
+        self._span: Animate | None = None
+        self._state: FaceState | None = None
+        self._packets: list[FramePacket] = []
+
+    # ---- what can be asked ---------------------------------------------------------------------------------
+
+    @property
+    def audible(self) -> bool:
+        """True once any of it was sent to be heard."""
+        return self._sent > 0
+
+    @property
+    def finished(self) -> bool:
+        """True once everything was sent and has left the loudspeaker."""
+        return self._ended and self.playhead >= self._timeline.total
+
+    def heard(self) -> str:
+        """The text that left the loudspeaker; all of it once the reply is finished."""
+        return self.text.strip() if self.finished else self._timeline.heard(self.playhead)
+
+    # ---- what happens --------------------------------------------------------------------------------------
+
+    def begin(self) -> list[Command]:
+        """Ask for the text."""
+        return [Ask(self.turn, self._history)]
+
+    def wrote(self, text: str) -> list[Command]:
+        """The language model wrote on."""
+        self.text += text
+        self._queue(self._clips.add(text))
+        return [Show(ReplyDelta(self.turn, text)), *self.proceed()]
+
+    def wrote_all(self) -> list[Command]:
+        """The language model has nothing to add."""
+        if not self._text_done:
+            self._text_done = True
+            self._queue(self._clips.end())
+        return self.proceed()
+
+    def spoke(self, event: SpeechReady) -> list[Command]:
+        """A piece of the clip that is being spoken."""
+        if self._speaking is None or event.clip != self._clip:
+            self.late["SpeechReady"] += 1
+            return []
+        self._timeline.add(event.pcm, event.phones, event.words)
+        return self.proceed()
+
+    def spoke_clip(self, event: ClipEnded) -> list[Command]:
+        """The clip that is being spoken is complete."""
+        if self._speaking is None or event.clip != self._clip:
+            self.late["ClipEnded"] += 1
+            return []
+        self._timeline.end_clip()
+        self._speaking = None
+        return self.proceed()
+
+    def drew(self, event: FramesReady) -> list[Command]:
+        """Pictures of the span that is being drawn; none is taken twice."""
+        for packet in event.packets:
+            if self._span is None or packet.pts < self._arrived:
+                self.late["FramesReady"] += 1
+                continue
+            self._packets.append(packet)
+            self._arrived = packet.pts + FRAME
+        return self.proceed()
+
+    def drew_span(self, event: FaceEnded) -> list[Command]:
+        """The span that is being drawn is complete."""
+        if self._span is None:
+            self.late["FaceEnded"] += 1
+            return []
+        self._state, self._span = event.state, None
+        self._arrived = self._drawn
+        return self.proceed()
+
+    def played(self, pts: int) -> list[Command]:
+        """The client's playhead; it cannot be past what was sent, nor go back."""
+        if self._pace.reports_playhead:
+            self.playhead = max(self.playhead, min(pts, self._sent))
+        return self.proceed()
+
+    def tick(self, now: int) -> list[Command]:
+        """The clock, in milliseconds: it moves the playhead of clients that report none."""
+        step, self._now = max(now - self._now, 0), now
+        if self._pace.reports_playhead or self._clock is None or self.held:
+            return []
+        self._clock += step * (RATE // 1000)
+        self.playhead = min(self._clock, self._sent)
+        return self.proceed()
+
+    def hold(self) -> None:
+        """Send nothing more until told otherwise."""
+        self.held = True
+
+    def resume(self) -> list[Command]:
+        """Send on."""
+        self.held = False
+        return self.proceed()
+
+    def failed(self, event: StageFailed) -> list[Command]:
+        """A call failed: a lost replica's is repeated once, else the reply goes on with what is left."""
+        if event.lost and (again := self._again(event.stage)):
+            return [again]
+        shown = Show(Failed(self.turn, event.stage, event.reason))
+        if event.stage == "face":
+            self._span, self._codec = None, None
+            return [shown, Show(Notice(self.turn, "voice", event.reason)), *self.proceed()]
+        if event.stage == "tts":
+            self._speaking, self._mute = None, True
+            self._waiting.clear()
+            return [shown, Show(Notice(self.turn, "text", event.reason)), *self.proceed()]
+        return [shown, *self.wrote_all()]
+
+    # ---- what follows --------------------------------------------------------------------------------------
+
+    def proceed(self) -> list[Command]:
+        """Everything that may be asked for or sent now."""
+        orders: list[Command] = [*self._speak()]
+        if not self.held:
+            orders += self._send_sound()
+            orders += self._send_pictures()
+            orders += self._draw()
+            orders += self._send_end()
+        return orders
+
+    @property
+    def _horizon(self) -> int | None:
+        """Sample up to which may be sent; None has no bound."""
+        return None if self._pace.send_lead is None else self.playhead + self._pace.send_lead
+
+    @property
+    def _spoken(self) -> bool:
+        """True once no more sound will come."""
+        return self._mute or (self._text_done and not self._waiting and self._speaking is None)
+
+    def _queue(self, clips: list[str]) -> None:
+        if not self._mute:
+            self._waiting += clips
+
+    def _speak(self) -> Iterator[Command]:
+        waiting = self._timeline.total - self.playhead
+        if self._speaking is None and self._waiting and waiting < self._pace.voice_lead:
+            text = self._waiting.popleft()
+            self._clip += 1
+            self._timeline.begin(text)
+            self._speaking = Speak(self.turn, self._clip, text, self._seed + self._clip)
+            yield self._speaking
+
+    def _send_sound(self) -> Iterator[Command]:
+        total = self._timeline.total
+        limit = total if self._horizon is None else min(total, self._horizon)
+        block = self._pace.audio_block
+        while limit - self._sent >= block or (self._spoken and self._sent < limit == total):
+            stop = min(self._sent + block, limit)
+            words = self._timeline.words(self._sent, stop)
+            yield Show(Audio(self.turn, self._sent, self._timeline.sound(self._sent, stop), words))
+            self._sent = stop
+            self._clock = 0 if self._clock is None else self._clock
+        if self._pace.send_lead is None:
+            self.playhead = self._sent
+
+    def _send_pictures(self) -> Iterator[Command]:
+        if self._packets:
+            packets, self._packets = tuple(self._packets), []
+            yield Show(Frames(self.turn, packets))
+
+    def _draw(self) -> Iterator[Command]:
+        if self._span is not None or self._codec is None:
+            return
+        total, spoken = self._timeline.total, self._spoken
+        known = frames_for(total) if spoken else max(total - self._pace.look_ahead, 0) // FRAME
+        wanted = known if self._horizon is None else min(known, self._horizon // FRAME)
+        done = self._drawn // FRAME
+        count = min(wanted - done, self._pace.span_frames)
+        last = spoken and done + count == frames_for(total)
+        if count > 0 and (last or done == 0 or count >= self._pace.span_least):
+            self._span = Animate(self.turn, self._span_of(count, last=last), self._state)
+            self._drawn += count * FRAME
+            yield self._span
+
+    def _span_of(self, count: int, *, last: bool) -> Span:
+        pts = self._drawn
+        stop = min(self._timeline.total, pts + count * FRAME + self._pace.span_sound)
+        return Span(
+            session=self._session,
+            turn=self.turn,
+            pts=pts,
+            pcm24k=self._timeline.sound(pts, stop),
+            want_frames=count,
+            phones=self._timeline.phones(pts - CONTEXT, stop),
+            last=last,
+            seed=self._seed,
+            plan="",
+            codec=self._codec or "h264",
+            slack_ms=(pts - self.playhead) * 1000 // RATE,
+            idle_frame=self._idle_frame,
+        )
+
+    def _send_end(self) -> Iterator[Command]:
+        drawn = self._codec is None or (self._span is None and self._drawn >= self._timeline.total)
+        sent = self._text_done and self._spoken and self._sent == self._timeline.total
+        if sent and drawn and not self._ended:
+            self._ended = True
+            frames = frames_for(self._timeline.total)
+            yield Show(Ended(self.turn, self._timeline.total, (self._idle_frame + frames) % IDLE_FRAMES))
+
+    # ---- when something breaks -----------------------------------------------------------------------------
+
+    def _again(self, stage: StageName) -> Command | None:
+        """The repeated call, or None if it was a repeat itself or cannot be repeated without saying things twice."""
+        order: Command | None = None
+        call = (stage, 0)
+        if stage == "llm" and not self.text:
+            order = Ask(self.turn, self._history)
+        elif stage == "tts" and self._speaking is not None:
+            call = (stage, self._clip)
+            order = self._speaking = replace(self._speaking, skip=self._timeline.spoken_of_clip())
+        elif stage == "face" and self._span is not None:
+            span = self._span.span
+            call = (stage, span.pts)
+            self._span = replace(self._span, span=replace(span, skip=(self._arrived - span.pts) // FRAME))
+            order = self._span
+        if order is None or call in self._repeated:
+            return None
+        self._repeated.add(call)
+        return order

@@ -1,0 +1,333 @@
+"""The driver: carries out what a conversation orders and tells it what came of that.
+
+One asyncio task per call of a stage, one loop that feeds events to the conversation one after the other. It
+decides nothing: no rule of turn-taking or pace stands here. Every call has a deadline, for a stage may be
+dead, hung or without replicas, and a call to it would wait for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from typing import TypeVar, assert_never
+
+from streaming.channel import Channel, ChannelClosed
+from streaming.commands import (
+    Animate,
+    Ask,
+    Cancel,
+    Command,
+    HangUp,
+    Hold,
+    Remember,
+    Resume,
+    Show,
+    Speak,
+    Transcribe,
+)
+from streaming.conversation import Conversation
+from streaming.events import (
+    ClipEnded,
+    Event,
+    FaceEnded,
+    FramesReady,
+    Heard,
+    ReplyEnded,
+    ReplyText,
+    SpeechEnded,
+    SpeechReady,
+    SpeechStarted,
+    StageFailed,
+    StageName,
+    Tick,
+    UserSaid,
+    UserSaying,
+)
+from streaming.media import SAMPLE_BYTES, samples
+from streaming.stages import (
+    Avatar,
+    Face,
+    FaceState,
+    HearState,
+    Listener,
+    Responder,
+    Said,
+    Spoken,
+    StageError,
+    StageLost,
+    TextDelta,
+    Tool,
+    Transcriber,
+    Voice,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ClientOrder = Show | Hold | Resume | Cancel | HangUp
+"""What the client is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Everything a session calls. A handle to a remote replica looks the same as an engine in this process."""
+
+    listener: Listener
+    transcriber: Transcriber
+    responder: Responder
+    voice: Voice
+    face: Face | None
+    avatar: Avatar
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """What the driver adds to each call."""
+
+    voice: str = "default"
+    language: str = "en"
+    """Of the voice; ISO 639-1."""
+    instructions: str = ""
+    tools: tuple[Tool, ...] = ()
+    first_s: float = 10.0
+    """Longest wait for a call's first answer: a cold replica needs seconds."""
+    next_s: float = 5.0
+    """Longest wait between two answers of a call."""
+
+
+INBOX = 512
+"""Events that may wait: about 5 s of everything that one session can produce at once."""
+
+
+class Session:
+    """One conversation, driven until the client leaves."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        stages: Stages,
+        client: Callable[[ClientOrder], Awaitable[None]],
+        *,
+        driving: Driving | None = None,
+        remember: Callable[[Said], Awaitable[None]] | None = None,
+        journal: Callable[[Event, list[Command]], None] | None = None,
+    ) -> None:
+        """``client`` must not wait for the network: the whole conversation would wait with it.
+
+        ``remember`` stores an item before anything that follows it is done. ``journal`` gets every event
+        with the commands that it led to, before they are carried out.
+        """
+        self._conversation = conversation
+        self._stages = stages
+        self._client = client
+        self._driving = driving or Driving()
+        self._remember = remember
+        self._journal = journal
+        self._inbox: Channel[Event] = Channel("session inbox", INBOX)
+        self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
+        self._partial: asyncio.Task[None] | None = None
+        self._hear_state = HearState()
+        self._over = False
+
+    async def happen(self, event: Event) -> None:
+        """Something happened at the client. Waits while too much else waits; after the end it does nothing."""
+        with suppress(ChannelClosed):
+            await self._inbox.put(event)
+
+    async def run(self, ticks: AsyncIterator[int]) -> None:
+        """Drive until the conversation hangs up. ``ticks`` yields milliseconds since the session began."""
+        clock = asyncio.create_task(self._tick(ticks), name="ticks")
+        try:
+            async for event in self._inbox:
+                await self._take(event)
+                if self._over:
+                    return
+        finally:
+            self._over = True
+            self._inbox.close()
+            await _stop([clock, *(call for calls in self._calls.values() for call in calls)])
+
+    async def _tick(self, ticks: AsyncIterator[int]) -> None:
+        async for now in ticks:
+            await self._inbox.put(Tick(now))
+
+    async def _take(self, event: Event) -> None:
+        if not isinstance(event, Heard):
+            await self._decide(event)
+            return
+        voicings, state = self._stages.listener.hear(event.pcm, self._hear_state)
+        self._hear_state = state
+        quiet = state.at - state.voiced_until if state.speaking else 0
+        await self._decide(replace(event, quiet=max(quiet, 0)))
+        for voicing in voicings:
+            await self._decide(SpeechStarted(voicing.at) if voicing.speaking else SpeechEnded(voicing.at))
+
+    async def _decide(self, event: Event) -> None:
+        commands = self._conversation.on(event)
+        if self._journal:
+            self._journal(event, commands)
+        for command in commands:
+            await self._carry_out(command)
+
+    async def _carry_out(self, command: Command) -> None:
+        match command:
+            case Transcribe():
+                self._transcribe(command)
+            case Ask():
+                self._call(command.turn, "llm", self._ask(command))
+            case Speak():
+                self._call(command.turn, "tts", self._speak(command))
+            case Animate():
+                self._call(command.turn, "face", self._animate(command))
+            case Remember():
+                if self._remember:
+                    await self._remember(command.item)
+            case Cancel(turn):
+                for call in self._calls.pop(turn, set()):
+                    call.cancel()
+                await self._client(command)
+            case HangUp():
+                self._over = True
+                await self._client(command)
+            case Show() | Hold() | Resume():
+                await self._client(command)
+            case _:  # pragma: no cover - the type checker refuses a forgotten command
+                assert_never(command)
+
+    # ---- calls ---------------------------------------------------------------------------------------------
+
+    def _call(self, turn: int, stage: StageName, work: AsyncGenerator[Event]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._report(turn, stage, work), name=f"{stage} {turn}")
+        self._calls[turn].add(task)
+        task.add_done_callback(lambda done: self._forget(turn, done))
+        return task
+
+    def _forget(self, turn: int, call: asyncio.Task[None]) -> None:
+        calls = self._calls.get(turn, set())
+        calls.discard(call)
+        if not calls:
+            self._calls.pop(turn, None)
+
+    async def _report(self, turn: int, stage: StageName, work: AsyncGenerator[Event]) -> None:
+        """Tell the conversation what a call answers, and how it failed if it did."""
+        failed: StageFailed | None = None
+        try:
+            async for event in work:
+                await self._inbox.put(event)
+        except TimeoutError:
+            failed = StageFailed(
+                turn, stage, f"{stage} gave no answer in time; try again, or look at its log"
+            )
+        except StageLost as error:
+            failed = StageFailed(turn, stage, str(error), lost=True)
+        except StageError as error:
+            failed = StageFailed(turn, stage, str(error))
+        except Exception as error:  # an engine's bug ends its own call and nothing else
+            log.exception("%s failed in reply %d", stage, turn)
+            failed = StageFailed(turn, stage, f"{stage} broke: {type(error).__name__}: {error}")
+        finally:
+            await work.aclose()
+        if failed:
+            await self._inbox.put(failed)
+
+    def _transcribe(self, order: Transcribe) -> None:
+        """A final makes a partial that is still being worked on worthless."""
+        if order.final and self._partial:
+            self._partial.cancel()
+        task = self._call(0, "asr", self._listen(order))
+        self._partial = None if order.final else task
+
+    async def _listen(self, order: Transcribe) -> AsyncGenerator[Event]:
+        text, language = "", order.language or ""
+        stream = self._stages.transcriber.transcribe(order.audio, order.language, order.final)
+        async with aclosing(self._timely(stream)) as answers:
+            async for transcript in answers:
+                text, language = transcript.text, transcript.language
+        if order.final:
+            yield UserSaid(text, language, order.until)
+        else:
+            yield UserSaying(text, order.until)
+
+    async def _ask(self, order: Ask) -> AsyncGenerator[Event]:
+        driving = self._driving
+        stream = self._stages.responder.reply(order.history, driving.instructions, driving.tools)
+        async with aclosing(self._timely(stream)) as answers:
+            async for piece in answers:
+                if isinstance(piece, TextDelta):
+                    yield ReplyText(order.turn, piece.text)
+        yield ReplyEnded(order.turn)
+
+    async def _speak(self, order: Speak) -> AsyncGenerator[Event]:
+        driving = self._driving
+        at = 0
+        stream = self._stages.voice.speak(order.text, driving.voice, driving.language, order.seed)
+        async with aclosing(self._timely(stream)) as answers:
+            async for piece in answers:
+                kept = _from(order.skip, piece, at)
+                at += samples(piece.pcm24k)
+                if kept:
+                    yield SpeechReady(order.turn, order.clip, kept.pcm24k, kept.phones, kept.words)
+        yield ClipEnded(order.turn, order.clip)
+
+    async def _animate(self, order: Animate) -> AsyncGenerator[Event]:
+        face = self._stages.face
+        if face is None:
+            raise StageError("this service shows no face; start it with one, or ask for sound only")
+        stream = face.animate(order.span, self._stages.avatar, order.state)
+        async with aclosing(self._timely(stream)) as answers:
+            async for item in answers:
+                if isinstance(item, FaceState):
+                    yield FaceEnded(order.turn, item)
+                else:
+                    yield FramesReady(order.turn, item.pts, (item,))
+
+    async def _timely(self, stream: AsyncIterator[T]) -> AsyncGenerator[T]:
+        """The same stream; raises TimeoutError when an answer takes too long, and always closes it."""
+        limit = self._driving.first_s
+        try:
+            while True:
+                async with asyncio.timeout(limit):
+                    item = await anext(stream)
+                yield item
+                limit = self._driving.next_s
+        except StopAsyncIteration:
+            return
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+
+
+def _from(first: int, piece: Spoken, at: int) -> Spoken | None:
+    """The part of ``piece``, itself the clip's sound from sample ``at`` on, that lies at ``first`` or after.
+
+    None if nothing is left. Phones and words that begin earlier are known from the attempt that was lost.
+    """
+    if at >= first:
+        return piece
+    if at + samples(piece.pcm24k) <= first:
+        return None
+    return Spoken(
+        piece.pcm24k[(first - at) * SAMPLE_BYTES :],
+        tuple(phone for phone in piece.phones if phone.start >= first),
+        tuple(word for word in piece.words if word.start >= first),
+    )
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def ticking(period_ms: int = 20) -> AsyncIterator[int]:
+    """Milliseconds since the first tick, by the wall clock, about every ``period_ms``."""
+    begun = time.monotonic()
+    while True:
+        yield round((time.monotonic() - begun) * 1000)
+        await asyncio.sleep(period_ms / 1000)

@@ -1,0 +1,222 @@
+"""The five stages as Protocols, and what travels to and from them.
+
+A stage is one method, a stream out; to cancel is to stop iterating. Every call is a pure function of its
+message: what a stage must remember between two calls travels in the message, replicas hold only caches
+that can be rebuilt. Hence any replica can serve any call.
+
+This file knows no engine, no model, no Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from streaming.media import FramePacket
+
+Codec = Literal["h264", "jpeg"]
+
+
+@dataclass(frozen=True, slots=True)
+class HearState:
+    """What the listener remembers between two blocks of microphone sound. ``HearState()`` begins a session."""
+
+    at: int = 0
+    """Samples at 16 kHz already judged, since the session's first."""
+    speaking: bool = False
+    voiced_from: int = 0
+    """Sample at which the current or coming speech began."""
+    voiced_until: int = 0
+    """Sample after the last voiced one."""
+    memory: bytes = b""
+    """The detector's own memory and the samples that did not fill a whole frame. Only the engine reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voicing:
+    """The listener's news: speech began, or paused."""
+
+    speaking: bool
+    at: int
+    """Sample at 16 kHz since the session's first: of the first voiced sample, or after the last voiced one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and when it is heard."""
+
+    text: str
+    start: int
+    """Samples from the first sample of the sound it belongs to, at that sound's rate."""
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was understood of an utterance so far."""
+
+    text: str
+    words: tuple[Word, ...]
+    """Word times at 16 kHz; empty where the engine gives none."""
+    language: str
+    """ISO 639-1."""
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One item of the conversation: who said what, as it was heard."""
+
+    role: Literal["user", "assistant", "system", "tool"]
+    text: str
+    turn: int
+    cut: bool = False
+    """True for a reply that was interrupted: ``text`` holds only what was heard."""
+
+
+History = tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the language model may call."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    """JSON schema of the arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of a reply; pieces join without anything between them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The language model asks for a function."""
+
+    call_id: str
+    name: str
+    arguments: str
+    """JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One speech sound and when it is heard."""
+
+    symbol: str
+    """IPA, as the voice names it; ``""`` is silence."""
+    start: int
+    """Samples at 24 kHz: from the clip's first sample in Spoken, from the reply's first in Span."""
+    samples: int
+    stress: int = 0
+    """0 none, 1 primary, 2 secondary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A piece of speech. Phones and words may be missing; the face then listens to the sound."""
+
+    pcm24k: bytes
+    phones: tuple[Phone, ...] = ()
+    words: tuple[Word, ...] = ()
+    """Both lie within this piece or begin in it; their starts count from the *clip's* first sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """Which face, and how it is shown."""
+
+    id: str
+    width: int
+    height: int
+    coded_width: int
+    """Even; the last column is repeated where ``width`` is odd. Clients crop to ``width``."""
+    coded_height: int
+    fps: int = 25
+    idle_frames: int = 250
+    """Pictures of the idle loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceState:
+    """What the face must remember between two spans, at most 400 kB. Only the engine that made it reads it."""
+
+    engine: str
+    pts: int
+    """Where the next span must begin, in samples at 24 kHz."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The next stretch of a reply to draw: frames ``pts/960 .. pts/960 + want_frames``."""
+
+    session: str
+    turn: int
+    pts: int
+    """Sample at 24 kHz of the first wanted frame, a multiple of 960."""
+    pcm24k: bytes
+    """All sound spoken so far from ``pts`` on: what the frames need, and look-ahead."""
+    want_frames: int
+    phones: tuple[Phone, ...]
+    """Every phone of the reply that ends after ``pts - 12,000``, known so far; starts count from the reply's first."""
+    last: bool
+    """True if no more sound follows ``pcm24k``; then ``want_frames`` covers it to its end."""
+    seed: int
+    plan: str
+    """How the engine shall work (stride, steps, frame rate): chosen outside, kept in the journal. ``""`` is default."""
+    codec: Codec
+    slack_ms: int
+    """Time left at sending until the first frame is due."""
+    idle_frame: int
+    """Frame of the idle loop (0-249) that the client shows at the reply's pts 0; the reply's motion goes on from it."""
+    skip: int = 0
+    """Frames at the beginning that arrived from an earlier attempt: draw them, do not send them again."""
+
+
+class Listener(Protocol):
+    """Runs in the gateway's process, a block of sound at a time."""
+
+    def hear(self, pcm16k: bytes, state: HearState) -> tuple[list[Voicing], HearState]: ...
+
+
+class Transcriber(Protocol):
+    """Speech to text. Yields one or more Transcripts, the last with ``final`` as asked."""
+
+    def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]: ...
+
+
+class Responder(Protocol):
+    """Conversation to the next reply's text."""
+
+    def reply(
+        self, history: History, instructions: str, tools: Sequence[Tool]
+    ) -> AsyncIterator[TextDelta | ToolCall]: ...
+
+
+class Voice(Protocol):
+    """Text to speech. The same arguments give the same sound."""
+
+    def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]: ...
+
+
+class Face(Protocol):
+    """Speech to pictures. Yields the packets in order of pts, then exactly one FaceState."""
+
+    def animate(
+        self, span: Span, avatar: Avatar, state: FaceState | None
+    ) -> AsyncIterator[FramePacket | FaceState]: ...
+
+
+class StageError(Exception):
+    """A stage cannot do what was asked of it; the message says what to do. The same call would fail again."""
+
+
+class StageLost(Exception):
+    """The replica that served the call is gone; the same call may be repeated."""

@@ -1,0 +1,201 @@
+"""The driver with small stages that answer, break, hang and die as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from streaming.commands import Audio, Cancel, Command, Cut, Ended, Failed, Frames, HangUp, Notice, Show
+from streaming.conversation import Conversation
+from streaming.events import Event, Heard, Joined, Left, SpeechStarted, TalkPressed, TalkReleased, Tick, Typed
+from streaming.media import FRAME
+from streaming.pace import Pace
+from streaming.session import ClientOrder, Driving, Session, Stages, ticking
+from streaming.stages import (
+    Face,
+    Phone,
+    Said,
+    Spoken,
+    StageError,
+    StageLost,
+    Word,
+)
+from tests.streaming.stories import pcm
+from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
+
+
+class Room:
+    """A session and what its client was told."""
+
+    def __init__(self, *, face: Face | None = None, voice: Hum | None = None, deadline: float = 5.0) -> None:
+        self.told: list[ClientOrder] = []
+        self.kept: list[Said] = []
+        self.log: list[tuple[Event, list[Command]]] = []
+        self.scribe = Scribe()
+        stages = Stages(Ears(), self.scribe, Echo(), voice or Hum(), face, AVATAR)
+        codec = "h264"
+        self.session = Session(
+            Conversation("room", Pace.file(), codec=codec),
+            stages,
+            self.tell,
+            driving=Driving(first_s=deadline, next_s=deadline),
+            remember=self.keep,
+            journal=lambda event, commands: self.log.append((event, commands)),
+        )
+
+    async def tell(self, order: ClientOrder) -> None:
+        self.told.append(order)
+        if isinstance(order, Show) and isinstance(order.message, Ended):
+            await self.session.happen(self.then.pop(0) if self.then else Left())
+
+    async def keep(self, item: Said) -> None:
+        self.kept.append(item)
+
+    async def live(self, *events: Event, then: Sequence[Event] = ()) -> list[ClientOrder]:
+        """Let the events happen; one of ``then`` after each reply's end, and after the last the client leaves."""
+        self.then = list(then)
+        for event in events:
+            await self.session.happen(event)
+        await self.session.run(still())
+        return self.told
+
+    def shown(self, kind: type) -> list[Any]:
+        return [o.message for o in self.told if isinstance(o, Show) and isinstance(o.message, kind)]
+
+
+async def still() -> AsyncIterator[int]:
+    yield 0
+
+
+async def test_a_typed_turn_arrives_as_sound_and_pictures() -> None:
+    room = Room(face=Mask())
+    told = await room.live(Joined(), Typed("hi"))
+    assert b"".join(m.pcm for m in room.shown(Audio)) == b"".join(pcm(2400, k + 1) for k in range(5))
+    assert [p.pts for m in room.shown(Frames) for p in m.packets] == [k * FRAME for k in range(13)]
+    assert room.kept == [Said("user", "hi", 1), Said("assistant", "You said: hi", 1)]
+    assert told[-1] == HangUp("the client left")
+
+
+async def test_a_spoken_turn_uses_the_listener_and_the_recogniser() -> None:
+    room = Room(face=Mask())
+    loud = [Heard(pcm(320), k * 320) for k in range(50)]
+    quiet = [Heard(pcm(320, 0), (50 + k) * 320) for k in range(30)]
+    await room.live(*loud, *quiet)
+    assert room.scribe.finals[-1] is True
+    assert room.kept[0] == Said("user", "Hello there", 1)
+    assert (SpeechStarted(0)) in [event for event, _ in room.log]
+
+
+async def test_a_pressed_turn_is_transcribed_at_the_release() -> None:
+    room = Room()
+    await room.live(TalkPressed(0), Heard(pcm(320), 0), TalkReleased(320))
+    assert room.kept[0].text == "Hello there"
+
+
+async def test_the_journal_has_every_event_with_its_commands_in_order() -> None:
+    room = Room(face=Mask())
+    await room.live(Joined(), Typed("hi"))
+    fresh = Conversation("room", Pace.file())
+    assert [(event, fresh.on(event)) for event, _ in room.log] == room.log
+
+
+async def test_a_voice_that_dies_is_asked_again_and_nothing_is_heard_twice() -> None:
+    voice = Hum()
+    voice.fail = StageLost("the replica died")
+    room = Room(voice=voice, face=Mask())
+    await room.live(Typed("hi"))
+    assert b"".join(m.pcm for m in room.shown(Audio)) == b"".join(pcm(2400, k + 1) for k in range(5))
+    phones = [p for o in room.log for c in o[1] if type(c).__name__ == "Animate" for p in c.span.phones]
+    assert sorted({p.start for p in phones}) == [k * 2400 for k in range(5)]
+    assert room.shown(Failed) == []
+
+
+async def test_a_face_that_dies_is_asked_again_and_nothing_is_shown_twice() -> None:
+    face = Mask()
+    face.fail = StageLost("the replica died")
+    room = Room(face=face)
+    await room.live(Typed("hi"))
+    assert [p.pts for m in room.shown(Frames) for p in m.packets] == [k * FRAME for k in range(13)]
+
+
+async def test_an_engine_that_refuses_gives_its_own_sentence() -> None:
+    voice = Hum()
+    voice.fail = StageError("the voice speaks English only")
+    room = Room(voice=voice)
+    await room.live(Typed("hi"))
+    assert room.shown(Failed)[0] == Failed(1, "tts", "the voice speaks English only")
+
+
+async def test_an_engine_that_breaks_is_named_and_the_next_turn_works() -> None:
+    voice = Hum()
+    voice.fail = ZeroDivisionError("oops")
+    room = Room(voice=voice, face=Mask())
+    await room.live(Typed("hi"), then=[Typed("again")])
+    assert room.shown(Failed)[0].reason == "tts broke: ZeroDivisionError: oops"
+    assert room.kept[-1] == Said("assistant", "You said: again", 2)
+
+
+async def test_an_engine_that_hangs_is_given_up_at_its_deadline() -> None:
+    voice = Hum()
+    voice.hang = True
+    room = Room(voice=voice, face=Mask(), deadline=0.02)
+    await room.live(Typed("hi"))
+    assert room.shown(Failed)[0].reason.startswith("tts gave no answer in time")
+    assert room.shown(Notice)[0].rung == "text"
+
+
+async def test_without_a_face_the_voice_goes_on() -> None:
+    room = Room(face=None)
+    await room.live(Typed("hi"))
+    assert room.shown(Failed)[0].stage == "face"
+    assert len(b"".join(m.pcm for m in room.shown(Audio))) > 0
+
+
+async def test_an_interruption_stops_every_call_of_the_reply() -> None:
+    voice = Hum()
+    voice.hang = True
+    room = Room(voice=voice, face=Mask())
+
+    async def interrupt(order: ClientOrder) -> None:
+        room.told.append(order)
+        if isinstance(order, Show) and isinstance(order.message, Audio):
+            await room.session.happen(TalkPressed(0))
+        if isinstance(order, Show) and isinstance(order.message, Cut):
+            await room.session.happen(Left())
+
+    room.session._client = interrupt
+    await room.live(Typed("hi"))
+    assert Cancel(1) in room.told
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("tts", "face", "llm"))]
+
+
+async def test_after_the_end_nothing_happens_any_more() -> None:
+    room = Room()
+    await room.live(Left())
+    await room.session.happen(Typed("anybody there?"))
+    assert room.told == [HangUp("the client left")]
+
+
+async def test_ticks_reach_the_conversation() -> None:
+    room = Room(face=Mask())
+    await room.live(Joined(), Typed("hi"))
+    assert any(isinstance(event, Tick) for event, _ in room.log)
+    clock = ticking(1)
+    first, second = await anext(clock), await anext(clock)
+    assert first == 0 <= second
+    await clock.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("skip", [0, 1, 2400, 2500, 4800, 99_999])
+def test_the_part_of_a_repeated_clip_that_is_new(skip: int) -> None:
+    from streaming.session import _from
+
+    piece = Spoken(pcm(2400), (Phone("a", 2400, 100), Phone("b", 2500, 100)), (Word("w", 2500, 10),))
+    kept = _from(skip, piece, 2400)
+    left = max(min(4800 - skip, 2400), 0)
+    assert (len(kept.pcm24k) // 2 if kept else 0) == left
+    if skip == 2500 and kept:
+        assert kept.phones == (Phone("b", 2500, 100),)

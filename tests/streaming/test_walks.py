@@ -1,0 +1,256 @@
+"""Random walks: whatever happens in whatever order, some things never do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from streaming.commands import (
+    Animate,
+    Ask,
+    Audio,
+    Cancel,
+    Command,
+    Cut,
+    Ended,
+    Frames,
+    Hold,
+    ReplyDelta,
+    Resume,
+    Show,
+    Speak,
+    Transcribe,
+)
+from streaming.conversation import Conversation
+from streaming.events import (
+    ClipEnded,
+    Event,
+    FaceEnded,
+    FramesReady,
+    Heard,
+    Played,
+    ReplyEnded,
+    ReplyText,
+    SpeechEnded,
+    SpeechReady,
+    SpeechStarted,
+    StageFailed,
+    TalkPressed,
+    TalkReleased,
+    Tick,
+    TurnJudged,
+    Typed,
+    UserSaid,
+    UserSaying,
+)
+from streaming.media import FRAME, RATE, FramePacket
+from streaming.pace import Pace
+from streaming.stages import FaceState
+from tests.streaming.stories import pcm
+
+WALKS, EVENTS = 500, 200
+SENTENCES = [
+    "Yes. ",
+    "That is a good question. ",
+    "It depends on the weather, ",
+    "as far as I know. ",
+    "Well ",
+]
+WORDS = ["", "mhm", "stop", "what is the time", "[coughs]", "no, listen to me"]
+OfReply = (ReplyText, ReplyEnded, SpeechReady, ClipEnded, FramesReady, FaceEnded)
+
+
+class World:
+    """Stages that answer when they like, a client that does what it likes, and what both have seen so far."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.pace = self.dice.choice([Pace(), Pace.blind(), Pace.file(), Pace(voice_lead=RATE, send_lead=RATE // 2)])
+        self.talk = Conversation(f"walk {seed}", self.pace, seed=seed, live=self.dice.random() < 0.8)
+        self.mic = 0
+        self.now = 0
+        self.calls: list[Command] = []
+        self.stale: list[Event] = []
+        self.cancelled = 0
+        self.spoken: dict[int, int] = {}
+        self.sent: dict[int, int] = {}
+        self.frame: dict[int, int] = {}
+        self.ended: set[int] = set()
+        self.playhead = 0
+
+    # ---- what may happen -----------------------------------------------------------------------------------
+
+    def next_event(self) -> Event:
+        if self.calls and self.dice.random() < 0.6:
+            return self.of_stage(self.dice.choice(self.calls))
+        if self.stale and self.dice.random() < 0.2:
+            return self.stale.pop()
+        return self.dice.choice(self.of_client())()
+
+    def of_client(self) -> list[Callable[[], Event]]:
+        dice, at = self.dice, self.mic
+        return [
+            self.microphone,
+            self.microphone,
+            self.microphone,
+            self.clock,
+            self.clock,
+            self.player,
+            self.player,
+            lambda: SpeechStarted(max(at - dice.randrange(3200), 0)),
+            lambda: SpeechEnded(max(at - dice.randrange(3200, 4800), 0)),
+            lambda: TurnJudged(dice.random() < 0.5, at),
+            lambda: TalkPressed(at),
+            lambda: TalkReleased(at),
+            lambda: Typed(dice.choice(WORDS)),
+            lambda: UserSaying(dice.choice(WORDS), dice.randrange(at + 1)),
+        ]
+
+    def microphone(self) -> Event:
+        at, self.mic = self.mic, self.mic + 1600
+        return Heard(pcm(1600), at, self.dice.choice([0, 0, 800, 3200]))
+
+    def clock(self) -> Event:
+        self.now += self.dice.randrange(400)
+        return Tick(self.now)
+
+    def player(self) -> Event:
+        turn = self.dice.choice([0, self.talk.turn])
+        return Played(turn, self.dice.randrange(12 * RATE))
+
+    def of_stage(self, call: Command) -> Event:
+        """The next thing that this call answers; sometimes it breaks, or its replica dies."""
+        dice = self.dice
+        match call:
+            case Transcribe(_, until, final):
+                self.calls.remove(call)
+                if dice.random() < 0.1:
+                    return StageFailed(0, "asr", "broke", lost=dice.random() < 0.5)
+                text = dice.choice(WORDS)
+                return UserSaid(text, "en", until) if final else UserSaying(text, until)
+            case Ask(turn):
+                if dice.random() < 0.03:
+                    self.calls.remove(call)
+                    return StageFailed(turn, "llm", "broke", lost=dice.random() < 0.5)
+                if dice.random() < 0.7:
+                    return ReplyText(turn, dice.choice(SENTENCES))
+                self.calls.remove(call)
+                return ReplyEnded(turn)
+            case Speak(turn, clip):
+                if dice.random() < 0.03:
+                    self.calls.remove(call)
+                    return StageFailed(turn, "tts", "broke", lost=dice.random() < 0.5)
+                if dice.random() < 0.7:
+                    return SpeechReady(turn, clip, pcm(dice.randrange(1, 2 * RATE)))
+                self.calls.remove(call)
+                return ClipEnded(turn, clip)
+            case Animate(turn, span):
+                self.calls.remove(call)
+                if dice.random() < 0.05:
+                    return StageFailed(turn, "face", "broke", lost=dice.random() < 0.7)
+                end = span.pts + span.want_frames * FRAME
+                self.stale.append(FaceEnded(turn, FaceState("walk", end, b"")))
+                drawn = range(span.pts + span.skip * FRAME, end, FRAME)
+                return FramesReady(turn, span.pts, tuple(FramePacket(p, b"", p == 0) for p in drawn))
+            case _:
+                raise AssertionError(call)
+
+    # ---- what must hold ------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        event = self.next_event()
+        late_before = sum(self.talk.late.values())
+        current, active = self.talk.turn, self.talk._reply is not None
+        commands = self.talk.on(event)
+        if isinstance(event, SpeechReady) and event.turn == current and active:
+            self.spoken[event.turn] = self.spoken.get(event.turn, 0) + len(event.pcm) // 2
+        if isinstance(event, OfReply) and (event.turn < current or not active):
+            assert sum(self.talk.late.values()) == late_before + 1, f"{event} vanished without a count"
+            assert commands == []
+        for command in commands:
+            self.check(command)
+
+    def check(self, command: Command) -> None:
+        turn = getattr(command, "turn", None)
+        message = command.message if isinstance(command, Show) else None
+        if isinstance(message, Audio | Frames | ReplyDelta | Ended):
+            turn = message.turn
+        if turn is not None and not isinstance(command, Cancel) and not isinstance(message, Cut):
+            assert turn > self.cancelled, f"{command} for a cancelled reply"
+        match command:
+            case Cancel(turn):
+                assert turn > self.cancelled
+                self.cancelled = turn
+                self.calls = [c for c in self.calls if getattr(c, "turn", 0) != turn]
+            case Speak(turn, skip=0):
+                assert not [c for c in self.calls if isinstance(c, Speak) and c.turn == turn]
+                self.calls.append(command)
+                self.check_voice_lead(turn)
+            case Animate(turn):
+                assert not [c for c in self.calls if isinstance(c, Animate) and c.turn == turn]
+                self.calls.append(command)
+            case Speak() | Ask() | Transcribe():
+                self.calls.append(command)
+            case Hold(turn) | Resume(turn):
+                assert turn == self.talk.turn
+            case Show():
+                self.check_shown(message)
+            case _:
+                pass
+
+    def reply_playhead(self, turn: int) -> int:
+        reply = self.talk._reply
+        return reply.playhead if reply is not None and reply.turn == turn else self.sent.get(turn, 0)
+
+    def check_voice_lead(self, turn: int) -> None:
+        waiting = self.spoken.get(turn, 0) - self.reply_playhead(turn)
+        assert waiting < self.pace.voice_lead or self.pace.send_lead is None
+
+    def check_shown(self, message: object) -> None:
+        match message:
+            case Audio(turn, pts, sound):
+                assert pts == self.sent.get(turn, 0), "sound twice, or a gap"
+                self.sent[turn] = pts + len(sound) // 2
+                if self.pace.send_lead is not None:
+                    assert self.sent[turn] <= self.reply_playhead(turn) + self.pace.send_lead
+                assert turn not in self.ended
+            case Frames(turn, packets):
+                for packet in packets:
+                    assert packet.pts >= self.frame.get(turn, 0), "a picture twice"
+                    self.frame[turn] = packet.pts + FRAME
+            case Ended(turn, pts):
+                assert turn not in self.ended and pts == self.sent.get(turn, 0) == self.spoken.get(turn, 0)
+                self.ended.add(turn)
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_random_walks(block: int) -> None:
+    """50 walks of 200 events in each of ten blocks: 500 in all."""
+    for seed in range(block * WALKS // 10, (block + 1) * WALKS // 10):
+        world = World(seed)
+        try:
+            for _ in range(EVENTS):
+                world.step()
+        except Exception as error:
+            raise AssertionError(f"walk {seed}: {error}") from error
+
+
+def test_walks_reach_every_part_of_a_conversation() -> None:
+    """A walk that never interrupts, speaks or draws would prove nothing."""
+    seen: set[str] = set()
+    for seed in range(40):
+        world = World(seed)
+        for _ in range(EVENTS):
+            event = world.next_event()
+            commands = world.talk.on(event)
+            world_calls = [c for c in commands if isinstance(c, Transcribe | Ask | Speak | Animate)]
+            world.calls += world_calls
+            seen |= {type(c.message if isinstance(c, Show) else c).__name__ for c in commands}
+    assert seen >= {
+        *("Transcribe", "Ask", "Speak", "Animate", "Hold", "Resume", "Cancel", "Remember"),
+        *("Audio", "Frames", "Ended", "Cut", "Failed", "Notice", "UserCaption", "ReplyDelta", "StateChanged"),
+    }
