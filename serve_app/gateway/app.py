@@ -1,0 +1,45 @@
+"""The gateway as an ASGI application: the socket, the page, the idle loops, health and metrics.
+
+It is given its stages and knows neither where they run nor what they are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, WebSocket
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from serve_app.gateway.realtime import Connection, House
+
+
+def build_gateway(house: House, idle_of: Callable[[str], Path | None]) -> FastAPI:
+    """The application. ``idle_of`` gives the idle loop of an avatar, or None for one that nobody knows."""
+    app = FastAPI(title="Realtime Avatar", docs_url=None, redoc_url=None)
+    page = Path(str(files("serve_app") / "web"))
+
+    @app.websocket("/v1/realtime")
+    async def realtime(socket: WebSocket) -> None:
+        await Connection(socket, house).serve()
+
+    @app.get("/avatars/{avatar}/idle.mp4")
+    async def idle(avatar: str) -> FileResponse:
+        path = idle_of(avatar)
+        if path is None:
+            raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
+        return FileResponse(path, media_type="video/mp4")
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"status": "ok", "avatar": house.stages.avatar.id})
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    app.mount("/", StaticFiles(directory=page, html=True), name="page")
+    return app

@@ -1,0 +1,56 @@
+"""What waits to be sent to one client: in order, except that an interruption overtakes and empties the media.
+
+The conversation must never wait for a network. A client that does not read fills its outbox and is told to
+come back, instead of being served stale sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from streaming.commands import Audio, Cancel, Frames, Hold, Show
+from streaming.session import ClientOrder
+
+OUTBOX = 600
+"""Orders that may wait: about 10 s of one reply's sound and pictures, ten times the send lead."""
+
+
+class OutboxFull(RuntimeError):
+    """The client does not read what it is sent."""
+
+
+class Outbox:
+    """A bounded queue with one taker."""
+
+    def __init__(self, size: int = OUTBOX) -> None:
+        self._size = size
+        self._waiting: deque[ClientOrder | str] = deque()
+        self._news = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, order: ClientOrder | str) -> None:
+        """Add an order, or a ready-made message. Raises OutboxFull if the client is not reading."""
+        if len(self._waiting) >= self._size:
+            raise OutboxFull(f"the client left {self._size} messages unread")
+        if isinstance(order, Hold):
+            self._waiting.appendleft(order)
+        elif isinstance(order, Cancel):
+            self._waiting = deque(kept for kept in self._waiting if not _media_of(kept, order.turn))
+            self._waiting.appendleft(order)
+        else:
+            self._waiting.append(order)
+        self._news.set()
+
+    async def take(self) -> ClientOrder | str:
+        """The next one; waits for it."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+
+def _media_of(order: ClientOrder | str, turn: int) -> bool:
+    return isinstance(order, Show) and isinstance(order.message, Audio | Frames) and order.message.turn == turn

@@ -1,0 +1,55 @@
+"""What waits for a client."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from serve_app.gateway.outbox import Outbox, OutboxFull
+from streaming.commands import Audio, Cancel, Hold, ReplyDelta, Show
+
+
+async def test_order_is_kept() -> None:
+    outbox = Outbox()
+    outbox.put("hello")
+    outbox.put(Show(ReplyDelta(1, "a")))
+    assert [await outbox.take(), await outbox.take()] == ["hello", Show(ReplyDelta(1, "a"))]
+
+
+async def test_an_interruption_overtakes_and_takes_the_stale_media_with_it() -> None:
+    outbox = Outbox()
+    outbox.put(Show(Audio(1, 0, b"")))
+    outbox.put(Show(ReplyDelta(1, "a")))
+    outbox.put(Show(Audio(2, 0, b"")))
+    outbox.put(Cancel(1))
+    assert [await outbox.take() for _ in range(3)] == [
+        Cancel(1),
+        Show(ReplyDelta(1, "a")),
+        Show(Audio(2, 0, b"")),
+    ]
+
+
+async def test_a_hold_overtakes_and_leaves_the_media_for_later() -> None:
+    outbox = Outbox()
+    outbox.put(Show(Audio(1, 0, b"")))
+    outbox.put(Hold(1))
+    assert await outbox.take() == Hold(1)
+    assert len(outbox) == 1
+
+
+async def test_the_taker_waits_for_news() -> None:
+    outbox = Outbox()
+    taker = asyncio.create_task(outbox.take())
+    await asyncio.sleep(0)
+    assert not taker.done()
+    outbox.put("now")
+    assert await taker == "now"
+
+
+def test_a_client_that_does_not_read_is_found_out() -> None:
+    outbox = Outbox(2)
+    outbox.put("1")
+    outbox.put("2")
+    with pytest.raises(OutboxFull, match="2 messages unread"):
+        outbox.put("3")

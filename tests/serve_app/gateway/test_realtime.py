@@ -1,0 +1,103 @@
+"""A client at the gateway's socket, over the real application, with stub stages behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+
+from serve_app.gateway.app import build_gateway
+from serve_app.gateway.realtime import House
+from serve_app.gateway.wire import SUBPROTOCOL
+from streaming.media import FRAME, Flag, Kind, Unit, pack, unpack
+from streaming.pace import Pace
+from streaming.session import Driving, Stages
+from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    idle = tmp_path / "idle.mp4"
+    idle.write_bytes(b"a loop")
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving())
+    with TestClient(build_gateway(house, lambda avatar: idle if avatar == "story" else None)) as client:
+        yield client
+
+
+def say(socket: WebSocketTestSession, kind: str, **fields: Any) -> None:
+    socket.send_text(json.dumps({"type": kind, **fields}))
+
+
+def write(socket: WebSocketTestSession, text: str) -> None:
+    say(socket, "conversation.item.create", item={"content": [{"type": "input_text", "text": text}]})
+
+
+def until(socket: WebSocketTestSession, kind: str) -> list[dict[str, Any] | Unit]:
+    """Everything up to the first event of this kind."""
+    told: list[dict[str, Any] | Unit] = []
+    while True:
+        message = socket.receive()
+        told.append(json.loads(message["text"]) if message.get("text") else unpack(message["bytes"]))
+        if isinstance(told[-1], dict) and told[-1]["type"] == kind:
+            return told
+
+
+def test_our_own_client_types_and_gets_a_talking_face(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
+        assert socket.accepted_subprotocol == SUBPROTOCOL
+        (created,) = until(socket, "session.created")
+        assert isinstance(created, dict)
+        assert created["session"]["avatar"]["video"]["codec"] == "h264"
+        write(socket, "hi")
+        told = until(socket, "response.done")
+        units = [message for message in told if isinstance(message, Unit)]
+        assert sum(len(u.payload) for u in units if u.kind is Kind.AUDIO) == 5 * 4800
+        assert [u.pts for u in units if u.kind is Kind.VIDEO] == [k * FRAME for k in range(13)]
+        numbers = [m.seq if isinstance(m, Unit) else int(m["event_id"][4:]) for m in told]
+        assert numbers == list(range(2, 2 + len(told)))
+        say(socket, "avatar.playhead", turn=1, pts=12_000)
+        assert until(socket, "avatar.state")[-1]["state"] == "idle"  # type: ignore[index]
+
+
+def test_a_stock_client_gets_text_frames_only_and_no_face(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime") as socket:
+        until(socket, "session.created")
+        write(socket, "hi")
+        told = until(socket, "response.output_audio.delta")
+        assert not [m for m in told if isinstance(m, Unit) or m["type"] == "avatar.video.delta"]
+
+
+def test_a_pressed_turn_is_understood(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
+        say(socket, "input_audio_buffer.clear")
+        for k in range(10):
+            socket.send_bytes(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, k, k * 320, 0, b"\1\0" * 320)))
+        say(socket, "input_audio_buffer.commit")
+        told = until(socket, "conversation.item.input_audio_transcription.completed")
+        assert told[-1]["transcript"] == "Hello there"  # type: ignore[index]
+
+
+def test_errors_are_answered_and_the_session_lives(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
+        say(socket, "dance", event_id="mine")
+        assert until(socket, "error")[-1]["error"]["event_id"] == "mine"  # type: ignore[index]
+        say(socket, "session.update", session={"avatar": {"video": {"codec": "av1"}}})
+        assert until(socket, "error")[-1]["error"]["code"] == "unknown_codec"  # type: ignore[index]
+        say(socket, "session.update", session={"avatar": {"video": {"codec": None}}})
+        assert until(socket, "session.updated")[-1]["session"]["avatar"]["video"]["codec"] is None  # type: ignore[index]
+        say(socket, "session.update", session={"audio": {"input": {"turn_detection": None}}})
+        assert until(socket, "error")[-1]["error"]["code"] == "too_late"  # type: ignore[index]
+        write(socket, "hi")
+        until(socket, "response.done")
+
+
+def test_the_page_the_idle_loop_and_the_health_are_there(client: TestClient) -> None:
+    assert "Realtime Avatar" in client.get("/").text
+    assert client.get("/avatars/story/idle.mp4").content == b"a loop"
+    assert client.get("/avatars/nobody/idle.mp4").status_code == 404
+    assert client.get("/healthz").json() == {"status": "ok", "avatar": "story"}
+    assert "python_info" in client.get("/metrics").text
