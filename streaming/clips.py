@@ -28,7 +28,8 @@ _SENTENCE_CJK = "。！？"
 _CLAUSE = ",;:—–"
 _CLAUSE_CJK = "，、；："
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof sr sra srta dra st jr vs etc e.g i.e approx no vol fig dept inc ltd co a.m p.m u.s u.k ee.uu".split()
+    "mr mrs ms dr prof sr sra srta dra st jr vs etc e.g i.e approx no vol fig dept inc ltd co a.m p.m u.s u.k "
+    "ee.uu".split()
 )
 
 
@@ -86,7 +87,7 @@ class Clips:
             return long_enough if first else len(clip) >= target
         if not after.isspace():
             return False
-        return words >= FIRST_WORDS if first else len(clip) >= target * 3 // 2
+        return words >= FIRST_WORDS if first else len(clip) >= target * 2
 
 
 def _ends_sentence(bare: str, after: str) -> bool:
@@ -98,7 +99,7 @@ def _ends_sentence(bare: str, after: str) -> bool:
     if bare[-1] != "." or bare.endswith(".."):
         return True
     initial = len(word) == 1 and word.isalpha() and word not in "aiyoe"
-    return not (word in _ABBREVIATIONS or initial or word.isdigit() and len(bare.split()) == 1)
+    return not (word in _ABBREVIATIONS or initial or (word.isdigit() and len(bare.split()) == 1))
 
 
 def _ends_clause(bare: str, after: str) -> bool:

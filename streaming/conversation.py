@@ -9,7 +9,8 @@ future one is impossible and raises, for it is our bug.
 from __future__ import annotations
 
 from collections import Counter
-from typing import assert_never
+from dataclasses import asdict
+from typing import Any, assert_never
 
 from streaming.commands import (
     Cancel,
@@ -96,6 +97,15 @@ class Conversation:
         self._now = 0
         self._idle_at: tuple[int, int] | None = None
 
+    def settings(self) -> dict[str, Any]:
+        """Everything but the session's name that a conversation is made of, as plain JSON values."""
+        return {"pace": asdict(self._pace), "seed": self._seed, "codec": self._codec, "live": self._live}
+
+    @classmethod
+    def like(cls, session: str, settings: dict[str, Any]) -> Conversation:
+        """A fresh conversation with another's ``settings()``; with the same name it answers the same."""
+        return cls(session, Pace(**settings["pace"]), **{k: v for k, v in settings.items() if k != "pace"})
+
     def on(self, event: Event) -> list[Command]:
         """What is to be done about ``event``. Raises FutureTurn if it cannot have happened."""
         done = self._on(event)
@@ -103,15 +113,7 @@ class Conversation:
 
     def _on(self, event: Event) -> list[Command]:
         match event:
-            case (
-                Joined()
-                | TurnJudged()
-                | Heard()
-                | SpeechStarted()
-                | SpeechEnded()
-                | UserSaying()
-                | UserSaid()
-            ):
+            case Joined() | TurnJudged() | Heard() | SpeechStarted() | SpeechEnded() | UserSaying() | UserSaid():
                 return self._listen(event)
             case TalkPressed(at):
                 return self._press(at)

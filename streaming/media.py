@@ -31,9 +31,7 @@ SAMPLE_BYTES = 2
 def samples(pcm: bytes) -> int:
     """How many samples a block of PCM16 mono holds. Raises ValueError on half a sample."""
     if len(pcm) % SAMPLE_BYTES:
-        raise ValueError(
-            f"PCM16 comes in whole samples of 2 bytes, not in {len(pcm)} bytes; buffer the odd byte"
-        )
+        raise ValueError(f"PCM16 comes in whole samples of 2 bytes, not in {len(pcm)} bytes; buffer the odd byte")
     return len(pcm) // SAMPLE_BYTES
 
 
@@ -111,9 +109,7 @@ def pack(unit: Unit) -> bytes:
 def unpack(message: bytes) -> Unit:
     """Read a unit. Raises WireError if it is shorter than its header or of a kind that nobody defined."""
     if len(message) < HEADER_BYTES:
-        raise WireError(
-            f"a binary message starts with {HEADER_BYTES} header bytes; this one has {len(message)}"
-        )
+        raise WireError(f"a binary message starts with {HEADER_BYTES} header bytes; this one has {len(message)}")
     kind, flags, turn, seq, pts, sender_ms = _HEADER.unpack_from(message)
     try:
         known = Kind(kind)

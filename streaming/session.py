@@ -144,10 +144,8 @@ class Session:
         """Drive until the conversation hangs up. ``ticks`` yields milliseconds since the session began."""
         clock = asyncio.create_task(self._tick(ticks), name="ticks")
         try:
-            async for event in self._inbox:
-                await self._take(event)
-                if self._over:
-                    return
+            while not self._over:
+                await self._take(await self._inbox.get())
         finally:
             self._over = True
             self._inbox.close()
@@ -221,9 +219,7 @@ class Session:
             async for event in work:
                 await self._inbox.put(event)
         except TimeoutError:
-            failed = StageFailed(
-                turn, stage, f"{stage} gave no answer in time; try again, or look at its log"
-            )
+            failed = StageFailed(turn, stage, f"{stage} gave no answer in time; try again, or look at its log")
         except StageLost as error:
             failed = StageFailed(turn, stage, str(error), lost=True)
         except StageError as error:

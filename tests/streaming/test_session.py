@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streaming.commands import Audio, Cancel, Command, Cut, Ended, Failed, Frames, HangUp, Notice, Show
+from streaming.commands import Audio, Cancel, Command, Cut, Ended, Failed, Frames, HangUp, Notice, Show, UserCaption
 from streaming.conversation import Conversation
 from streaming.events import Event, Heard, Joined, Left, SpeechStarted, TalkPressed, TalkReleased, Tick, Typed
 from streaming.media import FRAME
@@ -21,6 +21,7 @@ from streaming.stages import (
     Spoken,
     StageError,
     StageLost,
+    Transcript,
     Word,
 )
 from tests.streaming.stories import pcm
@@ -199,3 +200,24 @@ def test_the_part_of_a_repeated_clip_that_is_new(skip: int) -> None:
     assert (len(kept.pcm24k) // 2 if kept else 0) == left
     if skip == 2500 and kept:
         assert kept.phones == (Phone("b", 2500, 100),)
+
+
+async def test_a_partial_transcript_is_shown_and_a_session_needs_no_journal_and_no_store() -> None:
+    told: list[ClientOrder] = []
+
+    async def tell(order: ClientOrder) -> None:
+        told.append(order)
+        if isinstance(order, Show) and isinstance(order.message, UserCaption) and not order.message.final:
+            await session.happen(Typed("that is enough"))
+        if isinstance(order, Show) and isinstance(order.message, Ended):
+            await session.happen(Left())
+
+    class Quick(Scribe):
+        async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+            yield Transcript("Hel", (), "en", final)
+
+    session = Session(Conversation("bare", Pace.file()), Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR), tell)
+    for k in range(50):
+        await session.happen(Heard(pcm(320), k * 320))
+    await session.run(still())
+    assert Show(UserCaption("Hel", final=False)) in told
