@@ -1,0 +1,160 @@
+"""Serve handles dressed as the Protocols of ``streaming.stages``: a stage elsewhere looks like one in this process.
+
+What Ray and gRPC raise becomes StageLost (the replica is gone, the same call may be repeated) or StageError (it would
+fail again). Deadlines are the session's. A handle belongs to the event loop that first uses it: one loop a process.
+"""
+
+from __future__ import annotations
+
+import actors.serving  # noqa: F401  # before ray
+
+# isort: split
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from ray import serve
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    RayServeException,
+    ReplicaUnavailableError,
+    RequestCancelledError,
+)
+from ray.serve.handle import DeploymentHandle
+
+from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, FramePacket
+from streaming.stages import (
+    Avatar,
+    FaceState,
+    History,
+    Span,
+    Spoken,
+    StageError,
+    StageLost,
+    TextDelta,
+    Tool,
+    ToolCall,
+    Transcript,
+)
+
+MOST = 4 * 2**20 - 2**16
+"""Bytes of one call: gRPC refuses 4 MiB, and a message is a little more than what it carries."""
+
+
+class RemoteTranscriber:
+    """``Transcriber`` over the deployment ``asr``."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._call = _Call("asr", handle, "transcribe")
+
+    def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncGenerator[Transcript]:
+        """Raises StageError for sound that does not fit into one message, about two minutes."""
+        seconds = len(pcm16k) / SAMPLE_BYTES / MIC_RATE
+        what = f"{seconds:.0f} s of sound; cut it into turns of at most 60 s"
+        return self._call.stream(len(pcm16k), what, pcm16k, language, final)
+
+
+class RemoteResponder:
+    """``Responder`` over the deployment ``llm``."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._call = _Call("llm", handle, "reply")
+
+    def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncGenerator[TextDelta | ToolCall]:
+        """Raises StageError for a conversation that does not fit into one message."""
+        size = 4 * (len(instructions) + sum(len(said.text) for said in history))  # at most 4 bytes a character
+        what = f"{len(history)} items of conversation; begin a new one"
+        return self._call.stream(size, what, history, instructions, tools)
+
+
+class RemoteVoice:
+    """``Voice`` over the deployment ``tts``."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._call = _Call("tts", handle, "speak")
+
+    def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncGenerator[Spoken]:
+        """Raises StageError for a text that does not fit into one message."""
+        what = f"{len(text)} characters; cut the text into clips"
+        return self._call.stream(4 * len(text), what, text, voice, language, seed)
+
+
+class RemoteFace:
+    """``Face`` over the deployment ``face``."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._call = _Call("face", handle, "animate")
+
+    async def animate(
+        self, span: Span, avatar: Avatar, state: FaceState | None
+    ) -> AsyncGenerator[FramePacket | FaceState]:
+        """Raises StageError for a span that does not fit into one message, about 80 s of sound."""
+        size = len(span.pcm24k) + (len(state.data) if state else 0)
+        what = f"{len(span.pcm24k) / SAMPLE_BYTES / RATE:.0f} s of sound and state; ask for a shorter span"
+        async with aclosing(self._call.stream(size, what, span, avatar, state)) as groups:
+            async for group in groups:
+                for item in group:
+                    yield item
+
+
+def connect(application: str, deployment: str | None = None) -> DeploymentHandle:
+    """The handle of a stage's application. Nothing is called yet; Ray must be initialised."""
+    return serve.get_deployment_handle(deployment or application, application)
+
+
+class _Call:
+    """A streaming method of a deployment that cleans up after itself."""
+
+    def __init__(self, stage: str, handle: DeploymentHandle, method: str) -> None:
+        self._stage = stage
+        self._method = getattr(handle.options(stream=True), method)
+
+    async def stream(self, size: int, what: str, *arguments: Any) -> AsyncGenerator[Any]:
+        """The answers to ``arguments``, of ``size`` bytes; ``what`` they are is said if that is too much."""
+        if size > MOST:
+            raise StageError(f"{self._stage} takes {MOST / 1e6:.1f} MB at once, not {what}")
+        response = self._method.remote(*arguments)
+        try:
+            async for item in response:
+                yield item
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StageLost(f"{self._stage} stopped in the middle of a call") from None
+        except Exception as error:
+            told = _told(self._stage, error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            response.cancel()  # nothing else would stop the producer: not leaving the loop, not dropping the response
+
+
+def _told(stage: str, error: Exception) -> Exception:
+    """What ``error`` means to a session; an engine's own bug comes back as it was."""
+    cause = error.cause if isinstance(error, RayTaskError) and isinstance(error.cause, Exception) else error
+    match cause:
+        case RayActorError() | ReplicaUnavailableError() | RequestCancelledError():
+            return StageLost(f"the replica of {stage} is gone")
+        case BackPressureError():
+            return StageError(f"{stage} is busy: too many calls wait already; try again in a moment")
+        case DeploymentUnavailableError():
+            return StageError(f"{stage} could not be started; `serve status` and its log say why")
+        case grpc.aio.AioRpcError():
+            return _told_by_grpc(stage, cause)
+        case RayServeException():
+            return StageError(f"{stage} cannot be called: {cause}")
+        case _:
+            return cause
+
+
+def _told_by_grpc(stage: str, error: grpc.aio.AioRpcError) -> Exception:
+    if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return StageError(f"a message of {stage} is larger than 4 MiB; ask for less at once")
+    return StageLost(f"the connection to {stage} broke ({error.code().name})")

@@ -1,0 +1,7 @@
+"""Language: what to answer."""
+
+ENGINES: dict[str, str] = {
+    "guide": "actors.llm.guide:Guide",
+    "chat": "actors.llm.chat:Chat",
+}
+"""Name in the settings -> "module:Class"; imported when it is used."""

@@ -1,0 +1,162 @@
+"""Replies from any server that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, llama.cpp, LM Studio.
+
+It knows no turns and no clips: a conversation goes in, pieces of text come out. Why a server may be the wrong
+one, and what to do then, is said in one sentence, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streaming.stages import History, Said, StageError, TextDelta, Tool, ToolCall
+
+log = logging.getLogger(__name__)
+
+
+class Chat:
+    """The Responder for a language model behind a URL. It holds connections, no conversation."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        model: str = "gpt-4o-mini",
+        *,
+        first_token_s: float = 15.0,
+        between_tokens_s: float = 10.0,
+        retries: int = 1,
+    ) -> None:
+        """``base_url`` ends in ``/v1``; None means OpenAI's own. Servers at home need no key: leave it out.
+
+        ``first_token_s`` bounds the wait for the first piece of a reply, ``between_tokens_s`` each wait after it.
+        Raises StageError if there is neither a URL nor a key.
+        """
+        import openai
+
+        if not (base_url or api_key):
+            raise StageError("the chat engine needs the base URL of a server, an API key for OpenAI's, or both")
+        self._openai = openai
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url or "https://api.openai.com/v1",
+            api_key=api_key or "none",
+            max_retries=retries,
+            timeout=first_token_s,
+        )
+        self._model = model
+        self._first, self._between = first_token_s, between_tokens_s
+        self._where = str(self._client.base_url)
+        log.info("language: model %s at %s", model, self._where)
+
+    async def reply(
+        self, history: History, instructions: str, tools: Sequence[Tool]
+    ) -> AsyncIterator[TextDelta | ToolCall]:
+        """The next reply, as the server writes it; calls of tools come at its end.
+
+        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short.
+        Closing the iterator closes the request, so that the server stops writing.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._first
+        calls = _Calls({})
+        ended = False
+        stream: Any = None
+        try:
+            async with asyncio.timeout_at(deadline):
+                stream = await self._client.chat.completions.create(**self._request(history, instructions, tools))
+            chunks = aiter(stream)
+            while True:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    break
+                if not chunk.choices:  # a count of tokens, or a sign of life
+                    continue
+                choice = chunk.choices[0]
+                calls.add(choice.delta.tool_calls or ())
+                ended = ended or choice.finish_reason is not None
+                if text := choice.delta.content or choice.delta.refusal:
+                    yield TextDelta(text)
+                if text or choice.delta.tool_calls:
+                    deadline = loop.time() + self._between
+        except TimeoutError:
+            raise StageError(f"the language model at {self._where} wrote nothing for too long; ask again") from None
+        except (self._openai.OpenAIError, ValueError) as error:
+            raise StageError(self._reason(error)) from error
+        finally:
+            if stream is not None:
+                await stream.close()
+        if not ended:
+            raise StageError(f"the language model at {self._where} broke off in the middle of its reply; ask again")
+        for call in calls.complete():
+            yield call
+
+    def _request(self, history: History, instructions: str, tools: Sequence[Tool]) -> dict[str, Any]:
+        head = [{"role": "system", "content": instructions}] if instructions else []
+        request: dict[str, Any] = {
+            "model": self._model,
+            "messages": head + [_message(item) for item in history if item.text.strip()],
+            "stream": True,
+        }
+        if tools:
+            request["tools"] = [
+                {
+                    "type": "function",
+                    "function": {"name": t.name, "description": t.description, "parameters": dict(t.parameters)},
+                }
+                for t in tools
+            ]
+        return request
+
+    def _reason(self, error: Exception) -> str:
+        api, where = self._openai, self._where
+        match error:
+            case api.APITimeoutError():
+                return f"the language model at {where} did not answer in {self._first:g} s; ask again"
+            case api.APIConnectionError():
+                return f"no connection to the language model at {where}: is the server running, is the URL right?"
+            case api.AuthenticationError() | api.PermissionDeniedError():
+                return f"the language model at {where} refused the API key: set one that it accepts"
+            case api.NotFoundError():
+                return f"{where} has no model called {self._model}, or the URL does not end in /v1"
+            case api.RateLimitError():
+                return f"the language model at {where} takes no more requests at the moment: wait, or raise the quota"
+            case api.InternalServerError():
+                return f"the language model at {where} failed with status {error.status_code}; ask again"
+            case api.APIStatusError():
+                return f"the language model at {where} refused the request ({error.status_code}): {error.message}"
+            case api.OpenAIError():
+                return f"the language model at {where} reported an error: {error}"
+            case _:
+                return f"the language model at {where} sent what is no chat completion; ask again"
+
+
+def _message(item: Said) -> dict[str, str]:
+    if item.role == "tool":  # the conversation keeps the result of a call, not the call's number
+        return {"role": "system", "content": f"Result of the function: {item.text}"}
+    # A dash tells the model that it was interrupted there, in the way books write it.
+    return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Calls of tools, which arrive in pieces, by their index in the reply."""
+
+    parts: dict[int, list[str]]
+
+    def add(self, deltas: Sequence[Any]) -> None:
+        for delta in deltas:
+            part = self.parts.setdefault(delta.index, ["", "", ""])
+            part[0] = part[0] or delta.id or ""
+            if delta.function is not None:
+                part[1] += delta.function.name or ""
+                part[2] += delta.function.arguments or ""
+
+    def complete(self) -> list[ToolCall]:
+        return [
+            ToolCall(call_id or f"call_{index}", name, arguments or "{}")
+            for index, (call_id, name, arguments) in sorted(self.parts.items())
+        ]

@@ -1,0 +1,43 @@
+"""The language model as a Serve deployment: an engine by its name, and its one method passed on."""
+
+from __future__ import annotations
+
+import actors.serving  # noqa: F401  # before ray
+
+# isort: split
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from ray import serve
+
+from actors.engines import resolve
+from actors.replica import Watch
+from streaming.stages import History, Responder, TextDelta, Tool, ToolCall
+
+HUNG_S = 120.0
+"""A model behind a URL may think for long before its first word; the session's own deadline comes first."""
+
+
+class Language:
+    """One replica."""
+
+    def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
+        self._engine: Responder = resolve("llm", engine)(**arguments)
+        self._watch = Watch(HUNG_S)
+
+    async def reply(
+        self, history: History, instructions: str, tools: Sequence[Tool]
+    ) -> AsyncIterator[TextDelta | ToolCall]:
+        """``streaming.stages.Responder.reply``."""
+        async with aclosing(self._watch.over(self._engine.reply(history, instructions, tools))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def check_health(self) -> None:
+        """Raise if the engine hangs; Serve then replaces this replica."""
+        self._watch.check()
+
+
+deployment = serve.deployment(Language, name="llm")

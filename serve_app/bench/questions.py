@@ -1,0 +1,119 @@
+"""Spoken questions for the benchmarks: seeded, so that every run asks the same ones in the same order.
+
+The built-in voice speaks them, hence the last voiced sample is known from its phones and need not be guessed.
+The recogniser hears a synthetic voice: its latencies are a person's, its error rate is not.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+from streaming.media import MIC_RATE, RATE
+from streaming.stages import Voice
+
+SEED = 20_261_124
+
+SHORT = (
+    "What can you do for me?",
+    "Who made you?",
+    "How fast do you answer?",
+    "What time is it now?",
+    "How do you move your lips?",
+    "Can I interrupt you?",
+    "What is twelve times seven?",
+    "Do you need a graphics card?",
+    "Which language model do you use?",
+    "Tell me about your voice.",
+    "What is fifteen percent of eighty?",
+    "Can you run on my laptop?",
+    "Where do my recordings go?",
+    "How does your face work?",
+    "What day is it today?",
+    "Are you a real person?",
+    "What happens when a process dies?",
+    "How many people can talk to you?",
+    "What is Ray Serve?",
+    "Which licence do you have?",
+    "Do you speak Spanish?",
+    "How do I change the model?",
+    "What do you know about yourself?",
+    "How much memory do you need?",
+    "Good morning, how are you?",
+    "What is nine plus thirty three?",
+    "Can you hear me well?",
+    "How do you recognise my speech?",
+    "Why do you blink?",
+    "Thank you, that was helpful.",
+)
+LONG = (
+    "I have been wondering for quite a while how it is possible that your lips follow the sound so closely, "
+    "so could you please explain that to me?",
+    "My laptop is rather old and has no graphics card at all, and I would like to know whether you could still "
+    "run on it without being too slow for a conversation.",
+    "Before I show you to my colleagues tomorrow morning, tell me what happens if one of your processes dies "
+    "while you are in the middle of a long answer.",
+    "Suppose that several people want to talk to you at the same time on a cluster with two graphics cards; how "
+    "would you share the work between them?",
+    "I do not quite understand the difference between the language model that you use by default and the one "
+    "that I could plug in instead, can you tell me?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as a microphone would give it."""
+
+    text: str
+    pcm16k: bytes
+    """PCM16 mono at 16 kHz with 0.3 s of near-silence before the first word."""
+    voiced_until: int
+    """Sample at 16 kHz after the last voiced one."""
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last voiced sample."""
+        return (self.voiced_until - LEAD_IN) / MIC_RATE
+
+
+LEAD_IN = MIC_RATE * 3 // 10
+
+
+async def ask_with(voice: Voice, texts: tuple[str, ...]) -> list[Question]:
+    """Let the voice speak the questions, in an order that depends on nothing but the seed."""
+    dice = random.Random(SEED)
+    order = dice.sample(range(len(texts)), len(texts))
+    return [await _spoken(voice, texts[k], np.random.default_rng(SEED + k)) for k in order]
+
+
+async def _spoken(voice: Voice, text: str, noise: np.random.Generator) -> Question:
+    pieces = [piece async for piece in voice.speak(text, "default", "en", SEED)]
+    heard = _at_mic_rate(b"".join(piece.pcm24k for piece in pieces))
+    voiced = max(p.start + p.samples for piece in pieces for p in piece.phones if p.symbol)
+    sound = np.concatenate([np.zeros(LEAD_IN), heard])
+    sound += noise.normal(0, 3, len(sound))  # a room is never digitally silent
+    return Question(text, _pcm16(sound), LEAD_IN + voiced * MIC_RATE // RATE)
+
+
+def _at_mic_rate(pcm24k: bytes) -> np.ndarray:
+    """Speech at 24 kHz as samples at 16 kHz."""
+    frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm24k, "<i2").reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = RATE
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=MIC_RATE)
+    blocks = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([block.to_ndarray()[0] for block in blocks]).astype(np.float64)
+
+
+def _pcm16(sound: np.ndarray) -> bytes:
+    return np.clip(np.round(sound), -32768, 32767).astype("<i2").tobytes()
+
+
+def silence(seconds: float, seed: int) -> Iterator[bytes]:
+    """Blocks of 20 ms of a quiet room."""
+    noise = np.random.default_rng(seed)
+    for _ in range(round(seconds * 50)):
+        yield _pcm16(noise.normal(0, 3, MIC_RATE // 50))

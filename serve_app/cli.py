@@ -1,0 +1,178 @@
+"""The `avatar` command: what may be asked of it, and how it says that something is wrong.
+
+Every subcommand imports what it needs when it is asked for, so that `avatar --help` answers at once. A mistake of
+the person ends with exit code 2 and one line; Ctrl-C with 130. This file does none of the work itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from serve_app.errors import UserError
+
+OK, WRONG, INTERRUPTED = 0, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, less the usage text that it prints before every error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG, f"avatar: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every subcommand with its options."""
+    top = _Parser(
+        prog="avatar", description="Speak to a face, and it answers.", epilog="`avatar COMMAND --help` says more."
+    )
+    top.add_argument("--version", action="version", version=f"avatar {version('realtime-avatar')}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_talk(commands)
+    _add_say(commands)
+    _add_inspect(commands)
+    _add_replay(commands)
+    _add_doctor(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 not well (`doctor`, `inspect`, `replay`), 2 wrong use."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["inspect"]:  # it reads its own options
+        chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
+    else:
+        chosen = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if chosen.verbose else logging.CRITICAL,
+        format="%(levelname).1s %(name)s: %(message)s",
+    )
+    try:
+        return chosen.work(chosen)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        line = _for_the_person(error)
+        if line is None:
+            raise
+        print(f"avatar: {' '.join(line.split())}", file=sys.stderr)
+        return WRONG
+
+
+def _for_the_person(error: Exception) -> str | None:
+    """The sentence of an error that the person can do something about; None for a bug of ours."""
+    from streaming.stages import StageError, StageLost
+
+    if isinstance(error, UserError | StageError | StageLost):
+        return str(error)
+    return None
+
+
+# ---- the subcommands, each with its options and its work ----------------------------------------------------
+
+_Commands = argparse._SubParsersAction  # what add_subparsers returns has no public name
+
+
+def _command(commands: _Commands, name: str, work: Callable[[argparse.Namespace], int], help: str) -> _Parser:
+    command: _Parser = commands.add_parser(name, help=help, description=help)
+    command.add_argument("-v", "--verbose", action="store_true", help="say what is chosen, and why")
+    command.set_defaults(work=work)
+    return command
+
+
+def _profile(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", help="settings to start from: the name of a profile, or a TOML file")
+
+
+def _add_run(commands: _Commands) -> None:
+    command = _command(commands, "run", _run, "serve the face at http://localhost:8080")
+    command.add_argument("--local", action="store_true", help="in one process, without Ray")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    command.add_argument("--port", type=_port, default=8080, help="port to listen on (default: 8080)")
+    _profile(command)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from serve_app import run
+
+    return run.main(local=chosen.local, profile=chosen.profile, host=chosen.host, port=chosen.port)
+
+
+def _add_talk(commands: _Commands) -> None:
+    command = _command(commands, "talk", _talk, "answer a spoken question, from file to file")
+    command.add_argument("question", type=Path, metavar="QUESTION.wav", help="sound file with the question")
+    command.add_argument("--out", type=Path, required=True, metavar="REPLY.mp4", help="film of the reply")
+    command.add_argument("--report", type=Path, metavar="REPORT.json", help="transcript, reply and latencies")
+    command.add_argument("--labels", type=Path, metavar="LABELS.json", help="what was spoken when, phone by phone")
+    command.add_argument("--journal", type=Path, metavar="JOURNAL.jsonl", help="all that happened, for `replay`")
+    command.add_argument("--fast", action="store_true", help="do not feed at the pace of speech")
+    command.add_argument("--vad", action="store_true", help="find the turns by listening; else the file is one")
+    command.add_argument("--ray", action="store_true", help="call the stages over Ray Serve")
+    _profile(command)
+
+
+def _talk(chosen: argparse.Namespace) -> int:
+    from serve_app import filming
+
+    return filming.talk(chosen)
+
+
+def _add_say(commands: _Commands) -> None:
+    command = _command(commands, "say", _say, "speak a text, without a language model")
+    command.add_argument("text", metavar="TEXT", help="what to say, at most 5,000 characters")
+    command.add_argument("--out", type=Path, required=True, metavar="CLIP.mp4", help="film of it")
+    command.add_argument("--labels", type=Path, metavar="LABELS.json", help="what was spoken when, phone by phone")
+    _profile(command)
+
+
+def _say(chosen: argparse.Namespace) -> int:
+    from serve_app import filming
+
+    return filming.say(chosen)
+
+
+def _add_inspect(commands: _Commands) -> None:
+    commands.add_parser("inspect", help="measure the lips of a film from its pixels", add_help=False)
+
+
+def _inspect(chosen: argparse.Namespace) -> int:
+    from serve_app import inspect
+
+    return inspect.main(chosen.options)
+
+
+def _add_replay(commands: _Commands) -> None:
+    command = _command(commands, "replay", _replay, "play a journal again and compare every order")
+    command.add_argument("journal", type=Path, metavar="JOURNAL.jsonl", help="written by `talk --journal`")
+
+
+def _replay(chosen: argparse.Namespace) -> int:
+    from serve_app import replaying
+
+    return replaying.main(chosen.journal)
+
+
+def _add_doctor(commands: _Commands) -> None:
+    _command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it")
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from serve_app import doctor
+
+    return doctor.main()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text} is no port; ports are 1 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

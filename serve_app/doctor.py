@@ -1,0 +1,249 @@
+"""`avatar doctor`: what is there, what is missing, and the line that mends it.
+
+Every check is a function that looks at one thing and returns what it found. A ``note`` does not keep the service
+from running; a ``missing`` does. This file mends nothing itself.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import Requirement
+
+from actors.models import Found, survey
+
+NAME = "realtime-avatar"
+PACKAGES = ("streaming", "actors", "serve_app")
+
+DISK = 1_000_000_000
+"""Free bytes to run with: Ray's files under /tmp and the store; installing takes 1.5 GB more."""
+
+MEMORY = 1_500_000_000
+"""Available bytes to run with: one process holds every model in 0.9 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    level: Literal["ok", "note", "missing"]
+    what: str
+    found: str
+    mend: str = ""
+    """A command or a short order; empty where nothing needs mending."""
+
+    def __str__(self) -> str:
+        return f"{self.level:<8} {self.what:<12} {self.found}" + (f" -> {self.mend}" if self.mend else "")
+
+
+def main() -> int:
+    """Print every finding; return 0 if the service can run here, else 1."""
+    missing = 0
+    for check in CHECKS:
+        for finding in check():
+            print(finding, flush=True)
+            missing += finding.level == "missing"
+    print(f"{missing} missing: mend the lines above" if missing else "it can run here: avatar run")
+    return 1 if missing else 0
+
+
+# ---- the machine -------------------------------------------------------------------------------------------
+
+
+def python(running: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Finding]:
+    """The interpreter, and whether it is a virtual environment of its own."""
+    found = ".".join(map(str, running))
+    if running < (3, 11):
+        yield Finding("missing", "Python", found, "install Python 3.11 or later, then: make setup")
+    else:
+        yield Finding("ok", "Python", found)
+    if sys.prefix == sys.base_prefix:
+        yield Finding("note", "environment", "not a virtual one; other packages may interfere", "make setup")
+    else:
+        yield Finding("ok", "environment", sys.prefix)
+
+
+def disk(free: int | None = None) -> Iterator[Finding]:
+    """Free room where we are."""
+    free = shutil.disk_usage(Path.cwd()).free if free is None else free
+    if free < DISK:
+        yield Finding("missing", "disk", f"{_gigabytes(free)} free", f"free {_gigabytes(DISK - free)} more")
+    else:
+        yield Finding("ok", "disk", f"{_gigabytes(free)} free")
+
+
+def memory(available: int | None = None) -> Iterator[Finding]:
+    """Memory that programs can still get."""
+    available = _available_memory() if available is None else available
+    if available < MEMORY:
+        wanted = _gigabytes(MEMORY)
+        yield Finding("missing", "memory", f"{_gigabytes(available)} available", f"end programs until {wanted} are")
+    else:
+        yield Finding("ok", "memory", f"{_gigabytes(available)} available")
+
+
+def _available_memory() -> int:
+    """Bytes, by the kernel or by the container's limit, whichever is less."""
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if (kernel := Path("/proc/meminfo")).exists():
+        rows = dict(line.split(":") for line in kernel.read_text().splitlines())
+        available = int(rows["MemAvailable"].split()[0]) * 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and (most := limit.read_text().strip()).isdecimal():
+        available = min(available, int(most) - int(used.read_text()))
+    return available
+
+
+def cpu(cores: int | None = None) -> Iterator[Finding]:
+    """Cores that this process may use."""
+    if cores is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores < 2:
+        yield Finding("note", "CPU", "1 core; answers come late below 2", "avatar run --local")
+    else:
+        yield Finding("ok", "CPU", f"{cores} cores")
+
+
+def gpu(program: str = "nvidia-smi") -> Iterator[Finding]:
+    """NVIDIA GPUs; none is needed."""
+    if shutil.which(program) is None:
+        yield Finding("ok", "GPU", "none; the embedded engines need none")
+        return
+    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        yield Finding("note", "GPU", f"{program} failed: {error}", "look at the driver; the embedded engines need none")
+        return
+    for line in answer.splitlines():
+        yield Finding("ok", "GPU", line)
+
+
+def ports(wanted: Sequence[int] = (8080, 8265)) -> Iterator[Finding]:
+    """Whether the page's port and the Ray dashboard's are free."""
+    mends = {8080: "avatar run --port 8081", 8265: "end the other Ray: ray stop; or: avatar run --local"}
+    for port in wanted:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                mend = mends.get(port, f"end the program that listens at {port}")
+                yield Finding("note", f"port {port}", "in use", mend)
+            else:
+                yield Finding("ok", f"port {port}", "free")
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+# ---- what is installed -------------------------------------------------------------------------------------
+
+
+def requirements(rows: Iterable[str] | None = None) -> Iterator[Finding]:
+    """Every package that the service needs, in a version that it accepts."""
+    mend = "make setup" if _checkout() else f"pip install --upgrade {NAME}"
+    wrong, right = 0, 0
+    for row in _required() if rows is None else rows:
+        wanted = Requirement(row)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            wrong += 1
+            yield Finding("missing", "package", f"{wanted.name} is not installed", mend)
+            continue
+        right += wanted.specifier.contains(found, prereleases=True)
+        if not wanted.specifier.contains(found, prereleases=True):
+            wrong += 1
+            yield Finding("missing", "package", f"{wanted.name} is {found}, needed is {wanted.specifier}", mend)
+    if not wrong:
+        yield Finding("ok", "packages", f"all {right} that are needed")
+
+
+def _required() -> list[str]:
+    try:
+        return metadata.requires(NAME) or []
+    except metadata.PackageNotFoundError:
+        return [NAME]
+
+
+def pins(file: Path | None = None) -> Iterator[Finding]:
+    """Versions other than those that were tested together; only a checkout knows them."""
+    if file is None:
+        home = _checkout()
+        if home is None:
+            return
+        file = home / "constraints.txt"
+    others: list[str] = []
+    for line in file.read_text().splitlines():
+        name, _, version = line.partition("==")
+        if line.startswith("#") or not version:
+            continue
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # needed for development only; `requirements` names what is needed to run
+        if found != version.strip():
+            others.append(f"{name} {found} (tested: {version.strip()})")
+    if others:
+        yield Finding("note", "versions", "; ".join(others), "make clean setup")
+    else:
+        yield Finding("ok", "versions", "as in constraints.txt")
+
+
+def models(report: Sequence[Found] | None = None) -> Iterator[Finding]:
+    """The weights of the embedded engines, file by file, down to their sha256."""
+    report = survey() if report is None else report
+    for model in dict.fromkeys(found.file.model for found in report):
+        files = [found for found in report if found.file.model == model]
+        for bad in (found for found in files if found.problem):
+            yield Finding("missing", "model", bad.problem.removesuffix(f": {bad.file.mend}"), bad.file.mend)
+        if not any(found.problem for found in files):
+            size = sum(found.file.size for found in files) / 1e6
+            yield Finding("ok", "model", f"{model}: {len(files)} files, {size:.1f} MB, {files[0].file.licence}")
+
+
+def shadows(owners: dict[str, list[str]] | None = None) -> Iterator[Finding]:
+    """Whether another package brings a `streaming`, `actors` or `serve_app` of its own."""
+    home = Path(__file__).resolve().parents[1]
+    owners = (
+        {name: list(owned) for name, owned in metadata.packages_distributions().items()} if owners is None else owners
+    )
+    clean = True
+    for name in PACKAGES:
+        for other in sorted(set(owners.get(name, [])) - {NAME}):
+            clean = False
+            yield Finding("missing", "shadow", f"{other} brings a package {name} too", f"pip uninstall {other}")
+        spec = importlib.util.find_spec(name)
+        where = Path(spec.origin).resolve().parents[1] if spec and spec.origin else None
+        if where != home:
+            clean = False
+            yield Finding(
+                "missing", "shadow", f"{name} is taken from {where}", "run it elsewhere, or: make clean setup"
+            )
+    if clean:
+        yield Finding("ok", "shadows", f"none over {', '.join(PACKAGES)}")
+
+
+def _checkout() -> Path | None:
+    """The folder of our source tree, if we run from one."""
+    home = Path(__file__).resolve().parents[1]
+    return home if (home / "pyproject.toml").exists() else None
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    python, disk, memory, cpu, gpu, requirements, pins, models, shadows, ports
+)  # fmt: skip

@@ -1,0 +1,110 @@
+"""The work of `avatar talk` and `avatar say`: settings before, files after; the conversation is in talk.py.
+
+Whatever can be wrong with names and files is said before a model is loaded. Every file appears whole, at the end,
+or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from actors.face.video import write_mp4
+from serve_app import app, settings
+from serve_app import talk as talking
+from serve_app.errors import UserError
+from serve_app.files import check_writable, whole, write_json
+from serve_app.progress import Progress
+from serve_app.recording import Film, Take, joined
+from serve_app.settings import Settings
+from serve_app.wav import read_question
+from streaming.pace import Pace
+from streaming.session import Stages
+
+
+def talk(chosen: argparse.Namespace) -> int:
+    """Answer the question in a sound file; write the film and what else was asked for."""
+    manner = talking.Manner(fast=chosen.fast, vad=chosen.vad)
+    wished = settings.load(chosen.profile)
+    _check_names([chosen.out, chosen.report, chosen.labels, chosen.journal], read=chosen.question)
+    pcm = read_question(chosen.question, manner.limit_s(_pace(wished)))
+    with ExitStack() as stack:
+        sink = None
+        if chosen.journal:
+            sink = stack.enter_context(stack.enter_context(whole(chosen.journal)).open("w", encoding="utf-8"))
+        how = _how(wished, stack.enter_context(Progress()), sink)
+        takes, told = asyncio.run(_talk(wished, pcm, manner, how, over_ray=chosen.ray))
+    film = joined(takes)
+    _write(chosen.out, film, chosen.labels)
+    if chosen.report:
+        write_json(chosen.report, told)
+    return 0
+
+
+async def _talk(
+    wished: Settings, pcm: bytes, manner: talking.Manner, how: talking.How, *, over_ray: bool
+) -> tuple[list[Take], dict[str, Any]]:
+    async with _stages(wished, how.progress, over_ray=over_ray) as stages:
+        return await talking.ask(stages, pcm, manner, how)
+
+
+def say(chosen: argparse.Namespace) -> int:
+    """Speak a text; write the film and, if asked for, what was spoken when."""
+    wished = settings.load(chosen.profile)
+    _check_names([chosen.out, chosen.labels])
+    talking.check_text(chosen.text)
+    with Progress() as progress:
+        film = joined(asyncio.run(_say(wished, chosen.text, _how(wished, progress))))
+    _write(chosen.out, film, chosen.labels)
+    return 0
+
+
+async def _say(wished: Settings, text: str, how: talking.How) -> list[Take]:
+    async with _stages(wished, how.progress, over_ray=False) as stages:
+        return await talking.say(stages, text, how)
+
+
+def _pace(wished: Settings) -> Pace:
+    """The service's pace, without a bound on what is sent ahead: a file takes everything."""
+    return replace(wished.reporting_pace(), send_lead=None)
+
+
+def _how(wished: Settings, progress: Progress, sink: TextIO | None = None) -> talking.How:
+    patient = replace(wished.driving(), first_s=talking.FIRST_S, next_s=talking.NEXT_S)
+    return talking.How(_pace(wished), patient, sink, progress)
+
+
+@asynccontextmanager
+async def _stages(wished: Settings, progress: Progress, *, over_ray: bool) -> AsyncIterator[Stages]:
+    progress.show("loading", note="the models")
+    if over_ray:
+        async with app.serve_stages(wished, lambda name, state: progress.show("loading", note=f"{name} {state}")) as it:
+            yield it
+    else:
+        yield app.build_stages(wished)
+
+
+def _check_names(written: Sequence[Path | None], read: Path | None = None) -> None:
+    """Raise UserError if a file cannot be written, or one name is given twice."""
+    names = [path.resolve() for path in (read, *written) if path is not None]
+    for path in written:
+        if path is not None:
+            check_writable(path)
+            if names.count(path.resolve()) > 1:
+                raise UserError(f"{path} is named twice; give every file a name of its own")
+
+
+def _write(path: Path, film: Film, labels: Path | None) -> None:
+    if not film.packets:
+        raise UserError("no pictures were drawn, for the profile has no face; choose one that has")
+    try:
+        write_mp4(path, film.packets, film.sound)
+    except OSError as error:
+        raise UserError(error.strerror or str(error)) from error
+    if labels:
+        write_json(labels, film.labels())

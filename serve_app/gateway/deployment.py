@@ -1,0 +1,70 @@
+"""The gateway as a Serve deployment: a web server of its own in every replica, all on one port.
+
+Media never passes through Serve's proxy. SO_REUSEPORT lets replicas, and the old and the new version during a
+rollout, listen side by side. Serve awaits ``__del__`` when it stops a replica: that is the signal to drain. This file
+knows no message of the wire.
+"""
+
+from __future__ import annotations
+
+import actors.serving  # noqa: F401  # before ray
+
+# isort: split
+import asyncio
+import logging
+
+import uvicorn
+from ray import serve
+
+from serve_app.app import remote_stages
+from serve_app.gateway.app import build_gateway
+from serve_app.gateway.realtime import House
+from serve_app.gateway.server import idle_clip, server_config, shared_socket
+from serve_app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STARTED_S = 10.0
+_POLL_S = 0.02
+
+
+class GatewayReplica:
+    """One replica: a socket, a server, and the stages behind handles."""
+
+    _server: uvicorn.Server | None = None
+
+    async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
+        """Listen. Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start."""
+        self._drain_s = settings.gateway.drain_s
+        house = House(remote_stages(settings), settings.reporting_pace(), settings.driving())
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip)))
+        self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
+        async with asyncio.timeout(STARTED_S):
+            while not server.started:
+                self.check_health()
+                await asyncio.sleep(_POLL_S)
+        self._server = server
+
+    def check_health(self) -> None:
+        """Raise if the web server has ended; Serve then replaces this replica."""
+        if self._serving.done():
+            raise RuntimeError("the gateway's web server has ended") from self._serving.exception()
+
+    async def __del__(self) -> None:  # type: ignore[misc]  # Serve awaits it
+        """Take no new client, give those that are there time to go, then end. A half-made replica has no server."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        for listener in server.servers:
+            listener.close()
+        try:
+            async with asyncio.timeout(self._drain_s):
+                while server.server_state.connections:  # noqa: ASYNC110  # uvicorn tells nobody
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            log.info("gateway: %d connections are closed with 1012", len(server.server_state.connections))
+        server.should_exit = True
+        await self._serving
+
+
+deployment = serve.deployment(GatewayReplica, name="gateway")

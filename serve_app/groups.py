@@ -1,0 +1,186 @@
+"""The groups of settings: each setting with its default, its limits and its unit.
+
+Where their values come from is told in ``settings.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+MESSAGE_S = 60.0
+"""Longest turn in seconds of microphone sound: what fits with room to spare into one message between replicas."""
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+def _plain(arguments: Any) -> Any:
+    """The environment knows only text: there ``2`` and ``true`` mean a number and a truth value."""
+    if not isinstance(arguments, Mapping):
+        return arguments
+    return {name: _scalar(value) if isinstance(value, str) else value for name, value in arguments.items()}
+
+
+def _scalar(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
+
+
+Arguments = Annotated[dict[str, Any], BeforeValidator(_plain)]
+"""Arguments of an engine's constructor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which engine serves a stage, with what arguments, and why."""
+
+    engine: str
+    arguments: Mapping[str, Any]
+    why: str
+
+
+class Stage(BaseModel):
+    """An engine by its name in ``actors/<stage>/__init__.py`` and the arguments of its constructor."""
+
+    model_config = _STRICT
+
+    engine: str = Field(min_length=1)
+    arguments: Arguments = {}
+
+    def choice(self) -> Choice:
+        """The engine as it was asked for."""
+        return Choice(self.engine, self.arguments, "the settings name it")
+
+
+class Speech(Stage):
+    """The voice."""
+
+    engine: str = "hibari"
+    voice: str = "default"
+    language: str = "en"
+    """ISO 639-1."""
+
+
+class Picture(Stage):
+    """The face; engine ``none`` shows no pictures."""
+
+    engine: str = "portrait"
+    avatar: str = "default"
+
+
+class Language(BaseModel):
+    """What writes the replies."""
+
+    model_config = _STRICT
+
+    engine: str = ""
+    """Empty: ``chat`` as soon as a base URL or a key is given, else ``guide``."""
+    arguments: Arguments = {}
+    base_url: str = ""
+    api_key: SecretStr = SecretStr("")
+    model: str = ""
+    """Empty: the engine's own default."""
+    instructions: str = ""
+    """What the model is told before every conversation."""
+
+    def choice(self) -> Choice:
+        """The engine, its arguments (a key among them), and the reason, which never holds the key."""
+        key = self.api_key.get_secret_value()
+        if self.engine:
+            engine, why = self.engine, "the settings name it"
+        elif self.base_url:
+            engine, why = "chat", f"a base URL is given ({urlsplit(self.base_url).hostname})"
+        elif key:
+            engine, why = "chat", "an API key is given"
+        else:
+            engine, why = "guide", "neither OPENAI_BASE_URL nor OPENAI_API_KEY is given"
+        given = {"base_url": self.base_url, "api_key": key, "model": self.model} if engine == "chat" else {}
+        return Choice(engine, {**{name: value for name, value in given.items() if value}, **self.arguments}, why)
+
+
+class Timing(BaseModel):
+    """Pace of a conversation, for people; ``streaming.pace`` says what each limit is for."""
+
+    model_config = _STRICT
+
+    voice_lead_s: float = Field(default=8.0, gt=0, le=60)
+    send_lead_s: float = Field(default=1.2, gt=0.1, le=10)
+    look_ahead_ms: int = Field(default=280, ge=0, le=2000)
+    """Sound that the face engine needs past a frame."""
+    end_of_turn_ms: int = Field(default=500, ge=200, le=5000)
+    utterance_s: float = Field(default=MESSAGE_S, gt=1, le=MESSAGE_S)
+    first_answer_s: float = Field(default=10.0, gt=0)
+    """Longest wait for a stage's first answer, a replica that starts anew included."""
+    next_answer_s: float = Field(default=5.0, gt=0)
+
+
+class Gateway(BaseModel):
+    """Where clients come in."""
+
+    model_config = _STRICT
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes a free one; only without Ray."""
+    drain_s: float = Field(default=8.0, ge=0)
+    """How long clients have to go elsewhere when a replica of the gateway stops."""
+
+
+class Share(BaseModel):
+    """What one deployment gets of the cluster."""
+
+    model_config = _STRICT
+
+    replicas: int = Field(default=1, ge=1, le=64)
+    gpus: float = Field(default=0.0, ge=0)
+    """Of one GPU, for each replica. Bookkeeping only: it limits nothing."""
+    cpus: float = Field(default=0.0, ge=0)
+    ongoing: int = Field(default=8, ge=1)
+    """Calls at once on a replica."""
+    queued: int = Field(default=32, ge=1)
+    """Calls that wait at a caller before it is told that the stage is busy."""
+
+
+class Cluster(BaseModel):
+    """Ray: which cluster, and who gets what of it."""
+
+    model_config = _STRICT
+
+    address: str = ""
+    """Empty: start a cluster on this machine and stop it again; else attach to this one and leave it running."""
+    num_gpus: int = Field(default=0, ge=0)
+    """GPUs of the cluster that is started."""
+    temp_dir: str = ""
+    """Ray's own files; empty: a new folder, removed at the end. Keep it short: socket names have 107 bytes."""
+    dashboard: bool = True
+    dashboard_port: int = Field(default=8265, ge=0, le=65535)
+    """Another free one is taken if it is not free."""
+    asr: Share = Share()
+    llm: Share = Share(ongoing=64)
+    tts: Share = Share()
+    face: Share = Share()
+    gateway: Share = Share(ongoing=64)
+
+    def share(self, name: str) -> Share:
+        """The share of a deployment."""
+        return getattr(self, name)
+
+    @model_validator(mode="after")
+    def _fractions_fit(self) -> Self:
+        """Ray waits for ever, and says nothing, when more is booked than there is."""
+        shares = {name: self.share(name) for name in ("asr", "llm", "tts", "face", "gateway")}
+        booked = sum(share.gpus * share.replicas for share in shares.values())
+        if not self.address and booked > self.num_gpus + 1e-9:
+            raise ValueError(
+                f"{booked:g} GPUs are booked and num_gpus is {self.num_gpus}; lower the gpus of"
+                f" {', '.join(name for name, share in shares.items() if share.gpus)}"
+            )
+        return self

@@ -1,0 +1,64 @@
+"""`avatar replay`: play a journal again to a fresh conversation and compare every order, byte for byte.
+
+A journal's header says how its conversation was set up; both directions stand here, side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from serve_app.errors import UserError
+from streaming.conversation import Conversation, FutureTurn
+from streaming.journal import Difference, Header, JournalError, read, replay
+from streaming.pace import Pace
+from streaming.stages import Codec
+
+SHOWN = 5
+"""Differences that are printed; the first is the one that matters."""
+
+SHORT = 200
+"""Characters of an order that are printed: media would fill the screen."""
+
+
+def settings_of(pace: Pace, *, codec: Codec | None, live: bool) -> dict[str, Any]:
+    """How a conversation is set up, as a journal's header keeps it."""
+    return {"codec": codec, "live": live, "pace": asdict(pace)}
+
+
+def conversation_of(header: Header) -> Conversation:
+    """The conversation that a journal was written of, at its beginning. Raises UserError."""
+    try:
+        given = header.settings
+        return Conversation(header.session, Pace(**given["pace"]), codec=given["codec"], live=given["live"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"the journal's first line does not say how the conversation was set up ({error})") from error
+
+
+def main(path: Path) -> int:
+    """Replay a journal and say what differs; 0 if nothing does, else 1. Raises UserError if it cannot be read."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            header, lines = read(file)
+            entries = list(lines)
+        differences = list(replay(entries, conversation_of(header)))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no journal: it is not text") from error
+    except (JournalError, FutureTurn) as error:
+        raise UserError(f"{path}: {error}") from error
+    for difference in differences[:SHOWN]:
+        print(_told(difference))
+    told = f"{len(differences)} of them led to other orders" if differences else "every order as recorded"
+    print(f"{len(entries)} events, {told}")
+    return 1 if differences else 0
+
+
+def _told(difference: Difference) -> str:
+    """The first order that differs."""
+    pairs = enumerate(zip_longest(difference.recorded, difference.fresh, fillvalue="nothing"))
+    place, (old, new) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+    return f"event {difference.n}, order {place}:\n  recorded {old[:SHORT]}\n  now      {new[:SHORT]}"

@@ -1,0 +1,95 @@
+"""The work of `avatar run`: the service on this machine, in one process or on Ray Serve, until it is stopped.
+
+What runs is composed in app.py and cluster.py; this file says how far the start is and where the page is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import uvicorn
+
+from serve_app.app import build_stages
+from serve_app.errors import UserError
+from serve_app.gateway.app import build_gateway
+from serve_app.gateway.realtime import House
+from serve_app.gateway.server import idle_clip, port_of_ours, server_config, shared_socket
+from serve_app.groups import Gateway
+from serve_app.settings import Settings, load
+
+Say = Callable[[str], None]
+
+
+def main(*, local: bool, profile: str | None, host: str | None = None, port: int | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM. ``host`` and ``port`` None are those of the settings.
+
+    Raises UserError if it cannot start: the port is taken, a setting or a model is wrong.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    wished = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = load(profile, gateway=wished) if wished else load(profile)
+    refuse_the_world(settings.gateway)
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - begun:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    with port_of_ours(settings.gateway):
+        asyncio.run(_local(settings, say) if local else _cluster(settings, say))
+    return 0
+
+
+def refuse_the_world(listening: Gateway) -> None:
+    """Raise UserError for an address that others can reach: nobody is asked who they are yet."""
+    try:
+        safe = ipaddress.ip_address(listening.host).is_loopback
+    except ValueError:
+        safe = listening.host == "localhost"
+    if not safe:
+        raise UserError(
+            f"{listening.host} can be reached from other machines and this version asks nobody for a key; "
+            "listen on 127.0.0.1 and put a proxy that does in front of it"
+        )
+
+
+async def _local(settings: Settings, say: Say) -> None:
+    """Everything in this process."""
+    stages = await asyncio.to_thread(build_stages, settings, lambda name, state: say(f"{name}: {state}"))
+    house = House(stages, settings.reporting_pace(), settings.driving())
+    server = uvicorn.Server(server_config(build_gateway(house, idle_clip)))
+    listener = shared_socket(settings.gateway)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
+    while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody
+        await asyncio.sleep(0.01)
+    _ready(settings.gateway.host, listener.getsockname()[1], say)
+    await serving  # uvicorn takes Ctrl-C and SIGTERM itself
+
+
+async def _cluster(settings: Settings, say: Say) -> None:
+    """The same on Ray Serve."""
+    from serve_app import cluster
+
+    if settings.gateway.port == 0:
+        raise UserError("with Ray the gateway needs a port of its own, for its replicas share it; choose one")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with cluster.deploy(settings, gateway=True, tell=lambda name, state: say(f"{name}: {state}")) as serving:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        if serving.dashboard:
+            say(f"Ray dashboard: {serving.dashboard}")
+        _ready(settings.gateway.host, settings.gateway.port, say)
+        await stop.wait()
+        say("stopping")
+
+
+def _ready(host: str, port: int, say: Say) -> None:
+    shown = "localhost" if host in ("127.0.0.1", "::1") else host
+    say(f"ready: http://{shown}:{port}  (Ctrl-C stops it)")

@@ -1,0 +1,163 @@
+"""Every setting, once: one frozen tree, filled from defaults, a profile, the environment and explicit wishes.
+
+Later wins: defaults < profile (TOML) < OPENAI_BASE_URL and OPENAI_API_KEY < AVATAR_* (``AVATAR_TTS__ENGINE=hibari``)
+< what the caller says. A key that nobody knows is an error. This file loads no engine and starts nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from serve_app.errors import UserError
+from serve_app.groups import Cluster, Gateway, Language, Picture, Speech, Stage, Timing
+from streaming.media import MIC_RATE, RATE
+from streaming.pace import Pace
+from streaming.session import Driving
+
+PREFIX = "AVATAR_"
+NESTED = "__"
+DEFAULT = "cpu"
+
+
+class SettingsError(UserError):
+    """A setting cannot be used; the message names it and what to do."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be chosen. Make it with ``load``."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter=NESTED, env_ignore_empty=True
+    )
+
+    profile: str = DEFAULT
+    asr: Stage = Stage(engine="whisper")
+    listener: Stage = Stage(engine="silero")
+    llm: Language = Language()
+    tts: Speech = Speech()
+    face: Picture = Picture()
+    pace: Timing = Timing()
+    gateway: Gateway = Gateway()
+    ray: Cluster = Cluster()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of this module's first lines. ``load`` hands the lower two over in ``_under``."""
+        assert isinstance(init_settings, InitSettingsSource)
+        wishes = dict(init_settings.init_kwargs)
+        under = [InitSettingsSource(settings_cls, source) for source in wishes.pop("_under", ())]
+        return InitSettingsSource(settings_cls, wishes), EnvSettingsSource(settings_cls), *under
+
+    def driving(self) -> Driving:
+        """What a session adds to each call of a stage."""
+        return Driving(
+            voice=self.tts.voice,
+            language=self.tts.language,
+            instructions=self.llm.instructions,
+            first_s=self.pace.first_answer_s,
+            next_s=self.pace.next_answer_s,
+        )
+
+    def reporting_pace(self) -> Pace:
+        """The pace for clients that report their playhead."""
+        timing = self.pace
+        return Pace(
+            voice_lead=round(timing.voice_lead_s * RATE),
+            send_lead=round(timing.send_lead_s * RATE),
+            look_ahead=timing.look_ahead_ms * RATE // 1000,
+            end_of_turn=timing.end_of_turn_ms * MIC_RATE // 1000,
+            utterance_most=round(timing.utterance_s * MIC_RATE),
+        )
+
+
+def load(profile: str | Path | None = None, **overrides: Any) -> Settings:
+    """The settings of a profile: a name out of ``profiles()`` or a TOML file; None is AVATAR_PROFILE, else ``cpu``.
+
+    ``overrides`` win over everything: ``load(gateway={"port": 9000})``. Raises SettingsError, one sentence.
+    """
+    chosen = profile or os.environ.get(f"{PREFIX}PROFILE") or DEFAULT
+    _refuse_unknown_variables()
+    try:
+        return Settings(**{**overrides, "profile": str(chosen), "_under": (_openai(), _read(chosen))})
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def profiles() -> list[str]:
+    """Names of the profiles that ship with the program."""
+    return sorted(Path(entry.name).stem for entry in _folder().iterdir() if entry.name.endswith(".toml"))
+
+
+def _folder() -> Any:
+    return files("serve_app") / "profiles"
+
+
+def _read(profile: str | Path) -> dict[str, Any]:
+    named = isinstance(profile, str) and profile in profiles()
+    path = _folder() / f"{profile}.toml" if named else Path(profile)
+    if not named and path.suffix != ".toml":
+        raise SettingsError(f"there is no profile {str(profile)!r}; choose {' or '.join(profiles())}, or a .toml file")
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the profile {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the profile {path} is not TOML: {error}") from None
+
+
+def _openai() -> dict[str, Any]:
+    """The two variables that every OpenAI client knows."""
+    names = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
+    given = {key: value for key, name in names.items() if (value := os.environ.get(name, "").strip())}
+    return {"llm": given} if given else {}
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings sees unknown names below a group, not beside them."""
+    known = sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+    for name in os.environ:
+        if name.startswith(PREFIX) and name.split(NESTED)[0] not in known:
+            raise SettingsError(
+                f"the environment variable {name} is no setting; they begin with one of {', '.join(known)}"
+            )
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first mistake, as one sentence that names the setting and its environment variable."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = [str(part) for part in first["loc"]]
+    name = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}; {'.'.join(where[:-1]) or 'the top'} has {', '.join(_names(where[:-1]))}"
+    variable = PREFIX + NESTED.join(where).upper()
+    return f"the setting {name} ({variable}) is wrong: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _names(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ["no settings below it"]
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,199 @@
+"""Handles: the same stream as in this process, every way of failing told in two words, nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+import grpc
+import pytest
+from ray import serve
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RequestCancelledError
+from ray.serve.handle import DeploymentHandle
+
+import actors.asr.deployment
+import actors.face.deployment
+import actors.llm.deployment
+import actors.tts.deployment
+from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
+from streaming.media import FRAME, MIC_RATE
+from streaming.stages import FaceState, Said, Span, StageError, StageLost
+from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
+
+MINUTE = bytes(2 * 60 * MIC_RATE)
+
+
+class Response:
+    """What a streaming call answers: some items, then an end, an error, or nothing at all."""
+
+    def __init__(self, items: list[Any], error: BaseException | None = None, *, hang: bool = False) -> None:
+        self.items, self.error, self.hang = items, error, hang
+        self.cancelled = 0
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for item in self.items:
+            yield item
+        if self.hang:
+            await asyncio.Event().wait()
+        if self.error:
+            raise self.error
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+class Handle:
+    """A DeploymentHandle whose every call gets ``response``."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def options(self, *, stream: bool) -> Handle:
+        assert stream
+        return self
+
+    def __getattr__(self, method: str) -> Any:
+        return type("Method", (), {"remote": lambda _, *given: self._called(method, given)})()
+
+    def _called(self, method: str, given: tuple[Any, ...]) -> Response:
+        self.calls.append((method, given))
+        return self.response
+
+
+def voice(response: Response) -> RemoteVoice:
+    return RemoteVoice(cast(DeploymentHandle, Handle(response)))
+
+
+def span(pcm: bytes = b"", frames: int = 6) -> Span:
+    return Span("s", 1, 0, pcm, frames, (), True, 0, "", "h264", 0, 0)
+
+
+def of_task(cause: Exception) -> RayTaskError:
+    """The error as Ray wraps what a deployment raised."""
+    return RayTaskError("speak", "a traceback", cause)
+
+
+def of_grpc(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+
+# ---- what goes wrong ---------------------------------------------------------------------------------------
+
+FAILURES = [
+    (ActorDiedError(), StageLost, "the replica of tts is gone"),
+    (ActorUnavailableError("gone", None), StageLost, "the replica of tts is gone"),
+    (RequestCancelledError("7"), StageLost, "the replica of tts is gone"),
+    (asyncio.CancelledError(), StageLost, "tts stopped in the middle of a call"),
+    (of_grpc(grpc.StatusCode.UNKNOWN), StageLost, "the connection to tts broke (UNKNOWN)"),
+    (of_grpc(grpc.StatusCode.RESOURCE_EXHAUSTED), StageError, "larger than 4 MiB"),
+    (BackPressureError(num_queued_requests=9, max_queued_requests=8), StageError, "tts is busy"),
+    (DeploymentUnavailableError(cast(Any, "tts")), StageError, "tts could not be started"),
+    (of_task(StageError("the text is empty")), StageError, "the text is empty"),
+    (of_task(StageError("the text is empty")).as_instanceof_cause(), StageError, "the text is empty"),
+    (StageError("the text is empty"), StageError, "the text is empty"),
+    (of_task(ZeroDivisionError("a bug")), ZeroDivisionError, "a bug"),
+]
+
+
+@pytest.mark.parametrize(("raised", "kind", "words"), FAILURES)
+async def test_every_failure_is_told_as_lost_or_refused(
+    raised: BaseException, kind: type[Exception], words: str
+) -> None:
+    response = Response(["one"], raised)
+    heard: list[Any] = []
+    with pytest.raises(kind) as told:
+        async for piece in voice(response).speak("Hello", "default", "en", 1):
+            heard.append(piece)
+    assert (type(told.value), heard, response.cancelled) == (kind, ["one"], 1)
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+# ---- leaving -----------------------------------------------------------------------------------------------
+
+
+async def test_a_stream_that_came_to_its_end_is_cancelled_too_for_that_is_free() -> None:
+    response = Response(["one", "two"])
+    assert [piece async for piece in voice(response).speak("Hello", "default", "en", 1)] == ["one", "two"]
+    assert response.cancelled == 1
+
+
+async def test_leaving_early_cancels_the_producer() -> None:
+    response = Response(["one", "two"])
+    async with aclosing(cast(Any, voice(response).speak("Hello", "default", "en", 1))) as stream:
+        await anext(stream)
+    assert response.cancelled == 1
+
+
+async def test_a_cancelled_task_cancels_the_producer_and_stays_cancelled() -> None:
+    response = Response([], hang=True)
+    stream = cast(Any, voice(response).speak("Hello", "default", "en", 1))
+    waiting = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert response.cancelled == 1
+
+
+async def test_a_deadline_cancels_the_producer_and_stays_a_deadline() -> None:
+    response = Response([], hang=True)
+    stream = cast(Any, voice(response).speak("Hello", "default", "en", 1))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await anext(stream)
+    assert response.cancelled == 1
+
+
+# ---- what does not fit -------------------------------------------------------------------------------------
+
+
+async def test_a_minute_of_sound_is_sent_and_more_than_two_are_refused_before_anything_is_called() -> None:
+    handle = Handle(Response([]))
+    transcriber = RemoteTranscriber(cast(DeploymentHandle, handle))
+    assert [_ async for _ in transcriber.transcribe(MINUTE, "en", True)] == []
+    with pytest.raises(
+        StageError, match=r"asr takes 4\.1 MB at once, not 180 s of sound; cut it into turns of at most 60"
+    ):
+        assert [_ async for _ in transcriber.transcribe(3 * MINUTE, "en", True)]
+    assert [method for method, _ in handle.calls] == ["transcribe"]
+
+
+async def test_a_span_a_text_and_a_conversation_may_be_too_large_as_well() -> None:
+    face = RemoteFace(cast(DeploymentHandle, Handle(Response([]))))
+    state = FaceState("mask", 0, bytes(3_000_000))
+    with pytest.raises(StageError, match=r"face takes 4\.1 MB at once, not 40 s of sound and state"):
+        assert [_ async for _ in face.animate(span(MINUTE), AVATAR, state)]
+    with pytest.raises(StageError, match="not 2000000 characters; cut the text into clips"):
+        assert [_ async for _ in voice(Response([])).speak("a" * 2_000_000, "default", "en", 1)]
+    responder = RemoteResponder(cast(DeploymentHandle, Handle(Response([]))))
+    with pytest.raises(StageError, match="not 1 items of conversation; begin a new one"):
+        assert [_ async for _ in responder.reply((Said("user", "a" * 2_000_000, 1),), "", ())]
+
+
+# ---- the same stream, through the deployments of the tree --------------------------------------------------
+
+
+def deployed(stage: Any, name: str, engine: str, monkeypatch: pytest.MonkeyPatch) -> DeploymentHandle:
+    """The stage's own deployment in Serve's local mode: no Ray, but everything else of ours."""
+    monkeypatch.setitem(vars(__import__(f"actors.{name}", fromlist=["ENGINES"]))["ENGINES"], "stub", engine)
+    return serve.run(stage.deployment.bind("stub", {}), name=name, route_prefix=None, _local_testing_mode=True)
+
+
+async def test_each_deployment_passes_its_engines_stream_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asr = RemoteTranscriber(deployed(actors.asr.deployment, "asr", "tests.stubs:Scribe", monkeypatch))
+    llm = RemoteResponder(deployed(actors.llm.deployment, "llm", "tests.stubs:Echo", monkeypatch))
+    tts = RemoteVoice(deployed(actors.tts.deployment, "tts", "tests.stubs:Hum", monkeypatch))
+    face = RemoteFace(deployed(actors.face.deployment, "face", "tests.stubs:Mask", monkeypatch))
+    asked, words, drawn = (b"\1\0", "en", True), ("Hello", "default", "en", 1), (span(), AVATAR, None)
+    history = (Said("user", "Hello", 1),)
+    assert [_ async for _ in asr.transcribe(*asked)] == [_ async for _ in Scribe().transcribe(*asked)]
+    assert [_ async for _ in llm.reply(history, "", ())] == [_ async for _ in Echo().reply(history, "", ())]
+    assert [_ async for _ in tts.speak(*words)] == [_ async for _ in Hum().speak(*words)]
+    items = [_ async for _ in face.animate(*drawn)]
+    assert items == [_ async for _ in Mask().animate(*drawn)]
+    assert items[-1] == FaceState("mask", 6 * FRAME, b"")

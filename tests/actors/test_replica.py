@@ -1,0 +1,103 @@
+"""What all replicas do: a hung engine is noticed, small items go together, and leaving closes the engine's stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from actors.replica import Hung, Watch, grouped
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Engine:
+    """Counts to ``most``; knows whether it was closed."""
+
+    closed = False
+
+    async def count(self, most: int) -> AsyncGenerator[int]:
+        try:
+            for k in range(most):
+                yield k
+        finally:
+            self.closed = True
+
+
+async def never() -> AsyncGenerator[int]:
+    await asyncio.Event().wait()
+    yield 0
+
+
+def one(item: int) -> int:
+    return 1
+
+
+async def test_a_watched_stream_is_the_stream() -> None:
+    assert [k async for k in Watch(1.0).over(Engine().count(3))] == [0, 1, 2]
+
+
+async def test_whoever_stops_reading_stops_the_engine() -> None:
+    engine = Engine()
+    async with aclosing(Watch(1.0).over(engine.count(3))) as stream:
+        await anext(stream)
+    assert engine.closed
+
+
+async def test_a_call_that_waits_too_long_makes_the_replica_unhealthy() -> None:
+    clock = Clock()
+    watch = Watch(30.0, clock)
+    watch.check()
+    waiting = asyncio.create_task(anext(watch.over(never())))
+    await asyncio.sleep(0)
+    clock.now = 30.0
+    watch.check()
+    clock.now = 31.0
+    with pytest.raises(Hung, match="nothing for 31 s, 30 s are the limit"):
+        watch.check()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    watch.check()
+
+
+async def test_every_item_begins_the_wait_anew() -> None:
+    clock = Clock()
+    watch = Watch(30.0, clock)
+    async for _ in watch.over(Engine().count(4)):
+        clock.now += 20.0
+        if clock.now == 20.0:
+            watch.check()
+    watch.check()
+
+
+async def test_the_first_item_goes_alone_then_several_together() -> None:
+    assert [group async for group in grouped(Engine().count(10), 4, one, 100)] == [
+        [0],
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+        [9],
+    ]
+
+
+async def test_heavy_items_fill_a_message_sooner() -> None:
+    groups = grouped(Engine().count(6), 4, lambda item: item, 5)
+    assert [group async for group in groups] == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_nothing_gives_no_message() -> None:
+    assert [group async for group in grouped(Engine().count(0), 4, one, 100)] == []
+
+
+async def test_leaving_a_grouped_stream_closes_the_engine() -> None:
+    engine = Engine()
+    async with aclosing(grouped(engine.count(10), 4, one, 100)) as groups:
+        await anext(groups)
+    assert engine.closed

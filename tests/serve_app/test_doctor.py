@@ -1,0 +1,110 @@
+"""The doctor says what is there, what is missing, and how to mend it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from actors.models import FILES, Found
+from serve_app import doctor
+
+
+def lines(findings) -> list[str]:
+    return [f"{finding.level}: {finding.found} -> {finding.mend}" for finding in findings]
+
+
+def test_an_old_python_is_missing_a_new_one() -> None:
+    assert lines(doctor.python((3, 10, 9)))[0] == "missing: 3.10.9 -> install Python 3.11 or later, then: make setup"
+    assert lines(doctor.python((3, 13, 0)))[0] == "ok: 3.13.0 -> "
+
+
+def test_a_python_of_the_system_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.sys, "prefix", doctor.sys.base_prefix)
+    assert lines(doctor.python())[1] == "note: not a virtual one; other packages may interfere -> make setup"
+
+
+def test_a_full_disk_and_a_full_memory_say_how_much_is_wanted() -> None:
+    assert lines(doctor.disk(300_000_000)) == ["missing: 0.3 GB free -> free 0.7 GB more"]
+    assert lines(doctor.memory(900_000_000)) == ["missing: 0.9 GB available -> end programs until 1.5 GB are"]
+    assert lines(doctor.disk(5_000_000_000)) == ["ok: 5.0 GB free -> "]
+    assert lines(doctor.memory(8_000_000_000)) == ["ok: 8.0 GB available -> "]
+
+
+def test_the_memory_of_this_machine_is_a_sensible_number() -> None:
+    assert 10**7 < doctor._available_memory() < 10**14
+
+
+def test_one_core_is_enough_but_noted() -> None:
+    assert lines(doctor.cpu(1)) == ["note: 1 core; answers come late below 2 -> avatar run --local"]
+    assert lines(doctor.cpu(8)) == ["ok: 8 cores -> "]
+
+
+def program(path: Path, script: str) -> str:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_no_gpu_is_fine_and_a_broken_driver_is_noted(tmp_path: Path) -> None:
+    assert lines(doctor.gpu("no-such-program")) == ["ok: none; the embedded engines need none -> "]
+    assert lines(doctor.gpu(program(tmp_path / "smi", "echo 'NVIDIA L4, 23034 MiB, 570.1'"))) == [
+        "ok: NVIDIA L4, 23034 MiB, 570.1 -> "
+    ]
+    [broken] = doctor.gpu(program(tmp_path / "broken", "exit 9"))
+    assert broken.level == "note" and "exit status 9" in broken.found
+
+
+def test_a_port_that_is_taken_is_noted_with_another() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert lines(doctor.ports([port])) == [f"note: in use -> end the program that listens at {port}"]
+    assert lines(doctor.ports([port])) == ["ok: free -> "]
+
+
+def test_packages_that_are_absent_or_too_old_are_missing() -> None:
+    rows = ["numpy>=1", "numpy<1", "no-such-thing==1.0", "colour>=1; extra == 'dev'"]
+    found = lines(doctor.requirements(rows))
+    assert len(found) == 2
+    assert found[0].startswith("missing: numpy is ") and found[0].endswith("needed is <1 -> make setup")
+    assert found[1] == "missing: no-such-thing is not installed -> make setup"
+
+
+def test_what_is_installed_here_is_what_is_needed() -> None:
+    assert [finding.level for finding in doctor.requirements()] == ["ok"]
+    assert [finding.level for finding in doctor.shadows()] == ["ok"]
+
+
+def test_a_version_that_was_not_tested_is_noted(tmp_path: Path) -> None:
+    pinned = tmp_path / "constraints.txt"
+    pinned.write_text("# a remark\nnumpy==0.0.1\nno-such-thing==1.0\n")
+    [finding] = doctor.pins(pinned)
+    assert finding.level == "note" and "(tested: 0.0.1)" in finding.found and "no-such" not in finding.found
+
+
+def test_models_are_looked_at_file_by_file() -> None:
+    good, bad = FILES[0], FILES[-1]
+    report = [Found(good, Path("model.bin"), ""), Found(bad, None, f"{bad.name} is missing: {bad.mend}")]
+    assert lines(doctor.models(report)) == [
+        f"ok: {good.model}: 1 files, 75.5 MB, MIT -> ",
+        f"missing: {bad.name} is missing -> {bad.mend}",
+    ]
+
+
+def test_a_stranger_with_our_name_is_named() -> None:
+    owners = {"streaming": ["realtime-avatar", "mosaicml-streaming"]}
+    assert lines(doctor.shadows(owners)) == [
+        "missing: mosaicml-streaming brings a package streaming too -> pip uninstall mosaicml-streaming"
+    ]
+
+
+@pytest.mark.parametrize(("level", "code"), [("ok", 0), ("note", 0), ("missing", 1)])
+def test_only_what_is_missing_makes_it_fail(level, code: int, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([doctor.Finding(level, "x", "y", "z")]),))
+    assert doctor.main() == code
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == f"{level:<8} x            y -> z"
+    assert last == ("1 missing: mend the lines above" if code else "it can run here: avatar run")
