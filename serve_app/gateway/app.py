@@ -12,7 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI, HTTPException, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from serve_app.gateway.realtime import Connection, House
 
@@ -39,7 +39,7 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None]) -> FastAP
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(house.instruments.text(), media_type=CONTENT_TYPE_LATEST)
 
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
     return app

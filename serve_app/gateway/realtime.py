@@ -10,18 +10,19 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from serve_app.gateway.wire import SUBPROTOCOL, Chosen, ClientError, Incoming, Outgoing
+from serve_app.instruments import Instruments
 from streaming.commands import HangUp
 from streaming.conversation import Conversation
-from streaming.events import Event, Joined, Left
+from streaming.events import Joined, Left
 from streaming.media import MIC_RATE, RATE
+from streaming.metrics import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
 from streaming.stages import Codec
@@ -41,7 +42,7 @@ class House:
     stages: Stages
     pace: Pace
     driving: Driving
-    metrics: Callable[[Session], None] | None = None
+    instruments: Instruments = field(default_factory=Instruments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +139,25 @@ class Connection:
         if self._session is None:
             pace = self._house.pace if self._own else replace(Pace.blind(), look_ahead=self._house.pace.look_ahead)
             conversation = Conversation(self._id, pace, codec=self._wishes.codec, live=self._wishes.live)
-            self._session = Session(conversation, self._house.stages, self._tell, driving=self._house.driving)
+            meter = Meter(self._house.instruments.record)
+            self._session = Session(
+                conversation, self._house.stages, self._tell, driving=self._house.driving, journal=meter
+            )
             self._running = asyncio.create_task(self._run(self._session), name=f"session {self._id}")
         return self._session
 
     async def _run(self, session: Session) -> None:
-        begin: Event = Joined()
-        await session.happen(begin)
+        record = self._house.instruments.record
+        record("avatar_sessions_total", 1, {})
+        record("avatar_sessions_active", 1, {})
+        await session.happen(Joined())
         try:
             await session.run(ticking())
         except Exception:
             log.exception("session %s broke", self._id)
             await self._socket.close(CLOSE_BROKEN, "the session broke; connect again")
+        finally:
+            record("avatar_sessions_active", -1, {})
 
     # ---- out -----------------------------------------------------------------------------------------------
 

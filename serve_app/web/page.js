@@ -91,6 +91,25 @@ function show(state) {
   $("state").textContent = state;
 }
 
+// The words that were heard so far, lit: the text up to the newest word that has begun.
+function light() {
+  const { player, words } = page;
+  const item = page.lines.get(`resp_${player.turn}`);
+  if (!item || !words.length) return;
+  const now = player.now();
+  const text = item.textContent;
+  let end = 0;
+  for (const word of words) {
+    if (word.start > now) break;
+    const found = text.indexOf(word.text, end);
+    if (found >= 0) end = found + word.text.length;
+  }
+  const lit = document.createElement("span");
+  lit.className = "spoken";
+  lit.textContent = text.slice(0, end);
+  item.replaceChildren(lit, text.slice(end));
+}
+
 function problem(text) {
   $("problem").textContent = text;
   $("problem").hidden = !text;
@@ -132,6 +151,7 @@ function wake() {
       },
     });
     setInterval(playhead, 250);
+    setInterval(light, 60);
   })();
   return starting;
 }

@@ -100,4 +100,15 @@ def test_the_page_the_idle_loop_and_the_health_are_there(client: TestClient) -> 
     assert client.get("/avatars/story/idle.mp4").content == b"a loop"
     assert client.get("/avatars/nobody/idle.mp4").status_code == 404
     assert client.get("/healthz").json() == {"status": "ok", "avatar": "story"}
-    assert "python_info" in client.get("/metrics").text
+    assert "avatar_turns_total" in client.get("/metrics").text
+
+
+def test_what_happens_is_counted(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
+        write(socket, "hi")
+        until(socket, "response.done")
+        assert "avatar_sessions_active 1.0" in client.get("/metrics").text
+    metrics = client.get("/metrics").text
+    assert 'avatar_turns_total{outcome="completed"} 1.0' in metrics
+    assert "avatar_frames_total 13.0" in metrics
+    assert "avatar_sessions_active 0.0" in metrics
