@@ -103,8 +103,11 @@ class RemoteFace:
 
 
 def connect(application: str, deployment: str | None = None) -> DeploymentHandle:
-    """The handle of a stage's application. Nothing is called yet; Ray must be initialised."""
-    return serve.get_deployment_handle(deployment or application, application)
+    """The handle of a stage's application. Ray must be initialised; nothing is called yet.
+
+    The application need not be there yet: applications start in any order, and a call waits for its deployment.
+    """
+    return serve.get_deployment_handle(deployment or application, application, _check_exists=False)
 
 
 class _Call:

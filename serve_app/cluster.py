@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import ray
@@ -249,7 +250,7 @@ def config(profile: str) -> dict[str, Any]:
                 "name": name,
                 "route_prefix": None,
                 "import_path": "serve_app.cluster:application",
-                "args": {"name": name, "profile": profile, "version": "1"},
+                "args": {"name": name, "profile": profile, "version": version("realtime-avatar")},
                 "deployments": [{"name": name, **options(settings, name)}],
             }
             for name in names

@@ -1,0 +1,116 @@
+"""Call the stages of a recorded conversation again and compare what they make: text, sound, and pictures.
+
+Pictures are compared before encoding, by the CRC-32 that the face gives with each packet: an encoder that starts
+anew may give other bytes for the same picture. This file knows no engine: it is given the stages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from streaming.commands import Animate, Command, Speak, Transcribe
+from streaming.events import FramesReady, SpeechReady, UserSaid
+from streaming.journal import Entry, decode
+from streaming.session import Stages
+from streaming.stages import FaceState
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A call that answers otherwise now."""
+
+    call: str
+    reason: str
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """What a conversation's stages were asked and answered."""
+
+    finals: list[Transcribe] = field(default_factory=list[Transcribe])
+    clips: list[Speak] = field(default_factory=list[Speak])
+    spans: list[Animate] = field(default_factory=list[Animate])
+    said: dict[int, str] = field(default_factory=dict[int, str])
+    sound: dict[tuple[int, int], bytes] = field(default_factory=lambda: defaultdict(bytes))
+    checks: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+
+
+def _gathered(entries: Iterable[Entry]) -> _Recorded:
+    recorded = _Recorded()
+    for entry in entries:
+        match entry.event:
+            case UserSaid(text, _, until):
+                recorded.said[until] = text
+            case SpeechReady(turn, clip, pcm):
+                recorded.sound[turn, clip] += pcm
+            case FramesReady(turn, _, packets):
+                recorded.checks |= {(turn, packet.pts): packet.check for packet in packets}
+            case _:
+                pass
+        for text in entry.commands:
+            _asked(decode(json.loads(text)), recorded)
+    return recorded
+
+
+def _asked(command: Command, recorded: _Recorded) -> None:
+    match command:
+        case Transcribe(final=True):
+            recorded.finals.append(command)
+        case Speak(skip=0):
+            recorded.clips.append(command)
+        case Animate():
+            recorded.spans.append(command)
+        case _:
+            pass
+
+
+async def redo(entries: Iterable[Entry], stages: Stages, *, voice: str, language: str) -> tuple[int, list[Mismatch]]:
+    """Call recognition, voice and face again as recorded; how many calls, and those that differ.
+
+    The language model is not asked again: a remote one never answers the same twice. A clip that was cut off is
+    compared as far as it was heard.
+    """
+    recorded = _gathered(entries)
+    wrong: list[Mismatch] = []
+    for order in recorded.finals:
+        wrong += await _again_heard(order, recorded, stages)
+    for order in recorded.clips:
+        wrong += await _again_spoken(order, recorded, stages, voice, language)
+    for order in recorded.spans:
+        wrong += await _again_drawn(order, recorded, stages)
+    return len(recorded.finals) + len(recorded.clips) + len(recorded.spans), wrong
+
+
+async def _again_heard(order: Transcribe, recorded: _Recorded, stages: Stages) -> list[Mismatch]:
+    if order.until not in recorded.said:
+        return []
+    text = ""
+    async for transcript in stages.transcriber.transcribe(order.audio, order.language, True):
+        text = transcript.text
+    then = recorded.said[order.until]
+    return [] if text == then else [Mismatch(f"the utterance up to {order.until}", f"{then!r} is now {text!r}")]
+
+
+async def _again_spoken(
+    order: Speak, recorded: _Recorded, stages: Stages, voice: str, language: str
+) -> list[Mismatch]:
+    pieces = [piece.pcm24k async for piece in stages.voice.speak(order.text, voice, language, order.seed)]
+    then = recorded.sound[order.turn, order.clip]
+    same = b"".join(pieces)[: len(then)] == then
+    return [] if same else [Mismatch(f"clip {order.clip} of reply {order.turn}", "it sounds otherwise now")]
+
+
+async def _again_drawn(order: Animate, recorded: _Recorded, stages: Stages) -> list[Mismatch]:
+    if stages.face is None:
+        return [Mismatch(f"reply {order.turn} at {order.span.pts}", "there is no face to draw it again")]
+    wrong: list[Mismatch] = []
+    async for item in stages.face.animate(order.span, stages.avatar, order.state):
+        if isinstance(item, FaceState):
+            continue
+        then = recorded.checks.get((order.turn, item.pts))
+        if then is not None and then != item.check:
+            wrong.append(Mismatch(f"reply {order.turn} at {item.pts}", "the picture is another one now"))
+    return wrong
