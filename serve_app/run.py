@@ -39,7 +39,9 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
     begun = time.monotonic()
 
     def say(text: str) -> None:
-        print(f"[{time.monotonic() - begun:5.1f} s] {text}", file=sys.stderr, flush=True)
+        # One write a line: stages load in threads of their own and speak at the same time.
+        sys.stderr.write(f"[{time.monotonic() - begun:5.1f} s] {text}\n")
+        sys.stderr.flush()
 
     with port_of_ours(settings.gateway):
         asyncio.run(_local(settings, say) if local else _cluster(settings, say))
