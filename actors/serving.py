@@ -13,6 +13,7 @@ ENVIRONMENT = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_ENABLE_DIRECT_INGRESS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else a late callback of Serve's starts a second cluster after our end
     "RAY_AUTH_MODE": "disabled",  # unset, it depends on whether some token file lies about
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns; our own CUDA_VISIBLE_DEVICES stays as it is
 }

@@ -49,10 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
     else:
         chosen = parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO if chosen.verbose else logging.CRITICAL,
-        format="%(levelname).1s %(name)s: %(message)s",
-    )
+    if chosen.work is not _run:  # a service tells by itself how it is
+        level = logging.INFO if chosen.verbose else logging.CRITICAL
+        logging.basicConfig(level=level, format="%(levelname).1s %(name)s: %(message)s")
     try:
         return chosen.work(chosen)
     except KeyboardInterrupt:
@@ -81,7 +80,8 @@ _Commands = argparse._SubParsersAction  # what add_subparsers returns has no pub
 
 def _command(commands: _Commands, name: str, work: Callable[[argparse.Namespace], int], help: str) -> _Parser:
     command: _Parser = commands.add_parser(name, help=help, description=help)
-    command.add_argument("-v", "--verbose", action="store_true", help="say what is chosen, and why")
+    if work is not _run:  # it says so anyway
+        command.add_argument("-v", "--verbose", action="store_true", help="say what is chosen, and why")
     command.set_defaults(work=work)
     return command
 
@@ -93,8 +93,8 @@ def _profile(command: argparse.ArgumentParser) -> None:
 def _add_run(commands: _Commands) -> None:
     command = _command(commands, "run", _run, "serve the face at http://localhost:8080")
     command.add_argument("--local", action="store_true", help="in one process, without Ray")
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    command.add_argument("--port", type=_port, default=8080, help="port to listen on (default: 8080)")
+    command.add_argument("--host", help="address to listen on (default: the profile's, else 127.0.0.1)")
+    command.add_argument("--port", type=_port, help="port to listen on (default: the profile's, else 8080)")
     _profile(command)
 
 
@@ -150,12 +150,18 @@ def _inspect(chosen: argparse.Namespace) -> int:
 def _add_replay(commands: _Commands) -> None:
     command = _command(commands, "replay", _replay, "play a journal again and compare every order")
     command.add_argument("journal", type=Path, metavar="JOURNAL.jsonl", help="written by `talk --journal`")
+    command.add_argument("--stages", action="store_true", help="call the stages again too, and compare the answers")
+    _profile(command)
 
 
 def _replay(chosen: argparse.Namespace) -> int:
     from serve_app import replaying
 
-    return replaying.main(chosen.journal)
+    if not chosen.stages:
+        return replaying.main(chosen.journal)
+    from serve_app import app, settings
+
+    return replaying.main(chosen.journal, lambda: app.build_stages(settings.load(chosen.profile)))
 
 
 def _add_doctor(commands: _Commands) -> None:

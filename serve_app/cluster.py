@@ -40,6 +40,7 @@ READY_S = 180.0
 """Longest wait until everything is ready: models load on a busy machine. Less would hide what is missing."""
 
 POLL_S = 0.2
+ANSWER_S = 5.0
 
 OBJECT_STORE = 100 * 2**20
 """Bytes. Everything travels by gRPC; Ray wants a store nevertheless, by default a third of the memory."""
@@ -64,20 +65,21 @@ class Serving:
 async def deploy(settings: Settings, *, gateway: bool, tell: Tell = silent) -> AsyncIterator[Serving]:
     """Our applications on a cluster for as long as the block lasts, all of them ready when it begins.
 
-    Starts a cluster on this machine, or attaches to ``ray.address``. What was started is stopped afterwards: the
-    gateway first, so that its clients hear of it. Raises SettingsError or NotStarted.
+    Starts a cluster on this machine, or attaches to ``ray.address`` and uses what runs there already. What was
+    started is stopped afterwards: the gateway first, so that its clients hear of it. Raises SettingsError or
+    NotStarted.
     """
     wanted = applications(settings, gateway=gateway)
     with _cluster(settings.ray, tell) as serving:
+        for name in _running() & wanted.keys():
+            log.info("%s: the one that runs already, because we attach to a cluster that has it", name)
+            del wanted[name]
         try:
             await _ready(wanted, tell)
             yield serving
         finally:
-            if settings.ray.address:
-                for name in wanted:
-                    serve.delete(name)
-            elif gateway:
-                serve.delete("gateway")
+            for name in wanted if settings.ray.address else wanted.keys() & {"gateway"}:
+                await asyncio.to_thread(serve.delete, name)  # our loop must go on: handles hear of it there
 
 
 def applications(settings: Settings, *, gateway: bool) -> dict[str, serve.Application]:
@@ -119,6 +121,12 @@ def _actor(share: Share) -> dict[str, Any]:
     return {"num_cpus": share.cpus, "num_gpus": share.gpus, **hidden}
 
 
+def _running() -> set[str]:
+    """Applications that are ready on the cluster; none on one that was just started."""
+    status = serve.status().applications
+    return {name for name, application in status.items() if application.status == ApplicationStatus.RUNNING}
+
+
 # ---- ready -------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +135,8 @@ async def _ready(wanted: Mapping[str, serve.Application], tell: Tell) -> None:
     for name in wanted:
         tell(name, "starting")
     targets = [serve.RunTarget(target, name=name, route_prefix=None) for name, target in wanted.items()]
-    serve.run_many(targets, wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+    if targets:
+        serve.run_many(targets, wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
     waiting = set(wanted)
     begun = time.monotonic()
     while waiting:
@@ -196,9 +205,12 @@ def _start(wanted: Cluster, folder: str) -> str:
 
 
 def _attach(wanted: Cluster) -> str:
+    host, _, port = wanted.address.rpartition(":")
     try:
+        if port.isdecimal() and "/" not in host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
         context = ray.init(address=wanted.address, log_to_driver=False, logging_level=logging.WARNING)
-    except ConnectionError as error:
+    except OSError as error:  # ConnectionError among them
         raise NotStarted(f"no Ray cluster answers at {wanted.address}: {error}") from error
     log.info("ray: the cluster at %s, because ray.address names it", wanted.address)
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""

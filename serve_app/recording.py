@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streaming.commands import Audio, Command, Cut, Ended, Failed, Frames, ReplyDelta, Show, Transcribe, UserCaption
-from streaming.events import Event, Heard, SpeechEnded, SpeechReady, SpeechStarted, StageFailed, UserSaid
+from streaming.events import Event, Heard, SpeechEnded, SpeechReady, SpeechStarted, StageFailed, UserSaid, UserSaying
 from streaming.media import FRAME, RATE, SAMPLE_BYTES, FramePacket, samples
 from streaming.session import ClientOrder
 from streaming.stages import Phone, Word
@@ -63,8 +63,8 @@ class Recorder:
         self.failures: list[str] = []
         self.heard = 0
         """Microphone samples that the conversation has taken."""
-        self.listening = 0
-        """Final transcripts that were asked for and have not come."""
+        self._finals = 0
+        self._partial = False
         self._voiced_until: int | None = None
         self._clock = clock
         self._news = asyncio.Event()
@@ -99,7 +99,6 @@ class Recorder:
 
     def note(self, event: Event, commands: Sequence[Command]) -> None:
         """The session's journal: keeps what clients are not told."""
-        self.listening += sum(isinstance(command, Transcribe) and command.final for command in commands)
         match event:
             case Heard(pcm, at):
                 self.heard = at + samples(pcm)
@@ -107,13 +106,25 @@ class Recorder:
                 self._voiced_until = None
             case SpeechEnded(at):
                 self._voiced_until = at
+            case UserSaying():
+                self._partial = False
             case UserSaid() | StageFailed(stage="asr"):
-                self.listening -= 1
+                self._finals = max(self._finals - 1, 0)
+                self._partial = False
             case SpeechReady() if self.takes and event.turn == self.takes[-1].turn:
                 _place(self.takes[-1], event)
             case _:
                 pass
+        for command in commands:
+            if isinstance(command, Transcribe):  # a final ends the partial that is being worked on
+                self._finals += command.final
+                self._partial = not command.final
         self._news.set()
+
+    @property
+    def listening(self) -> bool:
+        """True while a transcript that was asked for has not come."""
+        return self._finals > 0 or self._partial
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until ``true()``, asked again after every event."""
@@ -170,5 +181,5 @@ def joined(takes: Sequence[Take]) -> Film:
         sound += take.sound
         if take is not takes[-1]:
             sound += bytes(-len(sound) % (FRAME * SAMPLE_BYTES))
-    text = "\n".join(take.text.strip() for take in takes)
+    text = "\n".join(take.text.strip() for take in takes if take.text.strip())
     return Film(bytes(sound), tuple(packets), tuple(phones), tuple(words), text)

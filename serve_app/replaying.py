@@ -5,15 +5,19 @@ A journal's header says how its conversation was set up; both directions stand h
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from serve_app.errors import UserError
+from serve_app.redoing import Mismatch, redo
 from streaming.conversation import Conversation, FutureTurn
-from streaming.journal import Difference, Header, JournalError, read, replay
+from streaming.journal import Difference, Entry, Header, JournalError, read, replay
 from streaming.pace import Pace
+from streaming.session import Driving, Stages
 from streaming.stages import Codec
 
 SHOWN = 5
@@ -23,9 +27,10 @@ SHORT = 200
 """Characters of an order that are printed: media would fill the screen."""
 
 
-def settings_of(pace: Pace, *, codec: Codec | None, live: bool) -> dict[str, Any]:
+def settings_of(pace: Pace, driving: Driving, *, codec: Codec | None, live: bool) -> dict[str, Any]:
     """How a conversation is set up, as a journal's header keeps it."""
-    return {"codec": codec, "live": live, "pace": asdict(pace)}
+    spoken = {"voice": driving.voice, "language": driving.language}
+    return {"codec": codec, "live": live, "pace": asdict(pace), **spoken}
 
 
 def conversation_of(header: Header) -> Conversation:
@@ -37,8 +42,11 @@ def conversation_of(header: Header) -> Conversation:
         raise UserError(f"the journal's first line does not say how the conversation was set up ({error})") from error
 
 
-def main(path: Path) -> int:
-    """Replay a journal and say what differs; 0 if nothing does, else 1. Raises UserError if it cannot be read."""
+def main(path: Path, stages: Callable[[], Stages] | None = None) -> int:
+    """Replay a journal and say what differs; 0 if nothing does, else 1. Raises UserError if it cannot be read.
+
+    With ``stages`` recognition, voice and face are called again as well, and their answers compared.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             header, lines = read(file)
@@ -54,7 +62,18 @@ def main(path: Path) -> int:
         print(_told(difference))
     told = f"{len(differences)} of them led to other orders" if differences else "every order as recorded"
     print(f"{len(entries)} events, {told}")
-    return 1 if differences else 0
+    wrong = _redone(entries, header, stages()) if stages else []
+    return 1 if differences or wrong else 0
+
+
+def _redone(entries: Sequence[Entry], header: Header, stages: Stages) -> list[Mismatch]:
+    given = header.settings
+    calls, wrong = asyncio.run(redo(entries, stages, voice=given["voice"], language=given["language"]))
+    for mismatch in wrong[:SHOWN]:
+        print(f"{mismatch.call}: {mismatch.reason}")
+    told = f"{len(wrong)} of them answered otherwise" if wrong else "every answer as recorded"
+    print(f"{calls} calls of the stages, {told}")
+    return wrong
 
 
 def _told(difference: Difference) -> str:

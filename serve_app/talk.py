@@ -18,7 +18,7 @@ from serve_app.progress import Progress
 from serve_app.recording import Recorder, Take, joined
 from serve_app.replaying import settings_of
 from serve_app.wav import LIMIT_S
-from streaming.commands import Command
+from streaming.commands import Command, State
 from streaming.conversation import Conversation
 from streaming.events import Event, Heard, Joined, Left, TalkPressed, TalkReleased, Typed
 from streaming.journal import Journal
@@ -35,6 +35,9 @@ TAIL = MIC_RATE * 3 // 2
 
 PATIENCE = 10 * MIC_RATE
 """Most silence fed while a turn does not end, in samples at 16 kHz."""
+
+WANTS_SOUND: tuple[State, ...] = ("idle", "listening", "held")
+"""States that only more sound can change."""
 
 MOST_CHARACTERS = 5_000
 """Longest text for ``say``: about six minutes of speech, which is kept in memory until it is written."""
@@ -143,12 +146,12 @@ class _Feed:
 
     def _caught_up(self, heard: int) -> bool:
         """True once everything that follows from the sound so far has happened: as if no stage took time."""
-        recorder, state = self._recorder, self._conversation.state
-        return recorder.heard >= heard and recorder.listening <= 0 and state in ("idle", "listening")
+        recorder = self._recorder
+        return recorder.heard >= heard and not recorder.listening and self._conversation.state in WANTS_SOUND
 
     async def _silence(self, session: Session) -> None:
         given = 0
-        while given < TAIL or (self._conversation.state == "listening" and given < PATIENCE):
+        while given < TAIL or (self._conversation.state in ("listening", "held") and given < PATIENCE):
             await self._block(session, bytes(BLOCK * SAMPLE_BYTES))
             given += BLOCK
 
@@ -215,7 +218,11 @@ async def _held(
     clocked: bool = True,
 ) -> None:
     """Hold the conversation: drive it while ``give`` tells it what happens, and leave when that is done."""
-    written = Journal(how.sink, SESSION, settings_of(how.pace, codec=_codec(stages), live=live)) if how.sink else None
+    written = (
+        Journal(how.sink, SESSION, settings_of(how.pace, how.driving, codec=_codec(stages), live=live))
+        if how.sink
+        else None
+    )
 
     def note(event: Event, commands: list[Command]) -> None:
         recorder.note(event, commands)

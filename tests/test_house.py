@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,33 @@ def test_every_requirement_is_pinned_to_a_version_that_it_allows() -> None:
         pinned = pins.get(canonicalize_name(wanted.name))
         assert pinned is not None, f"{wanted.name} has no line in constraints.txt"
         assert wanted.specifier.contains(pinned), f"{row} does not allow {pinned}"
+
+
+def test_whatever_we_import_is_declared() -> None:
+    """A package that came along with another one may be gone with its next version."""
+    declared = {canonicalize_name(Requirement(row).name) for row in PROJECT["project"]["dependencies"]}
+    painting = {
+        canonicalize_name(Requirement(row).name) for row in PROJECT["project"]["optional-dependencies"]["paint"]
+    }
+    owners = packages_distributions()
+    strangers: list[str] = []
+    for path in code():
+        allowed = declared | painting if "paint" in path.parts else declared
+        for name in sorted(imported(path) - set(sys.stdlib_module_names) - set(ROOMS)):
+            if not {canonicalize_name(owner) for owner in owners.get(name, [])} & allowed:
+                strangers.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert strangers == []
+
+
+def imported(path: Path) -> set[str]:
+    """First names of all modules that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
 
 
 def test_the_changelog_begins_with_the_version_that_is_installed() -> None:

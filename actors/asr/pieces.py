@@ -16,10 +16,10 @@ QUIET = 0.15
 """Probability of voice below which a frame is nobody's: noise, hum, clicks and breath stay under 0.11, speech at a
 twentieth of full volume reaches 0.9."""
 
-LONGEST = int(17 * 16_000)
+LONGEST = 17 * 16_000
 """Samples of one piece at most: the recogniser then works in its 20 s window, a third of the 30 s one's cost."""
 
-SHORTEST = int(8 * 16_000)
+SHORTEST = 8 * 16_000
 """A long utterance is not cut before this sample, so that each piece keeps some context."""
 
 BEFORE, AFTER = int(0.3 * 16_000), int(0.4 * 16_000)

@@ -51,6 +51,8 @@ class Silero:
     def track(self, sound: npt.NDArray[np.int16]) -> Floats:
         """Probability of voice in each frame of a whole recording; the last frame is filled up with silence."""
         frames = -(-len(sound) // FRAME)
+        if not frames:
+            return np.zeros(0, np.float32)
         padded = np.zeros(CONTEXT + frames * FRAME, np.int16)
         padded[CONTEXT : CONTEXT + len(sound)] = sound
         windows = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + FRAME)[::FRAME]
@@ -59,7 +61,7 @@ class Silero:
         for first in range(0, frames, 1024):  # 33 s at a time: the convolutions' scratch memory stays small
             some, memory = self._run(_floats(windows[first : first + 1024]), memory)
             odds.append(some)
-        return np.concatenate(odds) if odds else np.zeros(0, np.float32)
+        return np.concatenate(odds)
 
     def _run(self, windows: Floats, memory: Memory) -> tuple[Floats, Memory]:
         h, c = memory
@@ -68,4 +70,4 @@ class Silero:
 
 
 def _floats(pcm: npt.NDArray[np.int16]) -> Floats:
-    return pcm.astype(np.float32) / 32768
+    return pcm.astype(np.float32) / np.float32(32768)

@@ -104,7 +104,9 @@ class Whisper:
             raise StageError(f"recognition was given {len(pcm16k)} bytes; PCM16 has 2 for each sample: send whole ones")
         seconds = len(pcm16k) / 2 / RATE
         if seconds > LONGEST:
-            raise StageError(f"recognition takes at most {LONGEST // 60} minutes at once, not {seconds / 60:.1f}: cut it")
+            raise StageError(
+                f"recognition takes at most {LONGEST // 60} minutes at once, not {seconds / 60:.1f}: cut it"
+            )
         place = self._line.at(FINAL if final else PARTIAL)
         steps = stepping(lambda: self._steps(np.frombuffer(pcm16k, "<i2"), language, final), place)
         try:
@@ -118,7 +120,8 @@ class Whisper:
         cut = pieces(self._silero.track(sound), len(sound))
         said: list[str] = []
         for number, piece in enumerate(cut, 1):
-            text, spoken = self._recognise(sound[piece.start : piece.end].astype(np.float32) / 32768, spoken)
+            part = sound[piece.start : piece.end].astype(np.float32) / np.float32(32768)
+            text, spoken = self._recognise(part, spoken)
             said.extend([text] if text else [])
             yield Transcript(" ".join(said), (), spoken, final and number == len(cut))
         if not cut:
@@ -196,4 +199,5 @@ def _task(model: Any, language: str) -> _Task:
     except ValueError:
         raise StageError(f"Whisper does not know the language {language!r}; give an ISO 639-1 code or none") from None
     prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
-    return _Task(tokenizer, prompt, list(get_suppressed_tokens(tokenizer, [-1])))
+    never = get_suppressed_tokens(tokenizer, (-1,)) or ()
+    return _Task(tokenizer, prompt, list(never))

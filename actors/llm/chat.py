@@ -67,10 +67,9 @@ class Chat:
         try:
             async with asyncio.timeout_at(deadline):
                 stream = await self._client.chat.completions.create(**self._request(history, instructions, tools))
-            chunks = aiter(stream)
             while True:
                 async with asyncio.timeout_at(deadline):
-                    chunk = await anext(chunks, None)
+                    chunk = await anext(stream, None)
                 if chunk is None:
                     break
                 if not chunk.choices:  # a count of tokens, or a sign of life

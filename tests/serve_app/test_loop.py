@@ -87,7 +87,8 @@ def test_a_question_is_understood_and_answered(options: list[str], question: Pat
     whole(film, report)
     order = [report["latency_ms"][kind] for kind in ("final_transcript", "first_text", "first_audio", "first_frame")]
     assert order == sorted(order) and report["paced"] == ("--fast" not in options)
-    assert avatar("replay", journal).returncode == 0
+    again = avatar("replay", journal, *(["--stages"] if "--fast" in options else []))
+    assert again.returncode == 0, again.stdout
 
 
 def test_the_mouth_moves(question: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from serve_app import replaying
 from serve_app.errors import UserError
 from serve_app.talk import How, Manner, ask
-from tests.serve_app.test_talk import quiet, speech, stages
+from tests.serve_app.test_talk import Deaf, quiet, speech, stages
 
 
 async def written(path: Path) -> Path:
@@ -34,6 +35,14 @@ async def test_the_same_question_is_the_same_conversation(tmp_path: Path) -> Non
     """Fed as quickly as it is heard, nothing depends on how long a stage takes."""
     first, second = await written(tmp_path / "1"), await written(tmp_path / "2")
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_stages_are_asked_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = asyncio.run(written(tmp_path / "journal.jsonl"))
+    assert replaying.main(path, stages) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(" calls of the stages, every answer as recorded")
+    assert replaying.main(path, lambda: stages(transcriber=Deaf())) == 1
+    assert "'5 tenths' is now ''" in capsys.readouterr().out
 
 
 async def test_another_order_is_told_with_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

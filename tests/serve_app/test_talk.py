@@ -63,6 +63,11 @@ class LengthTranscriber:
         yield Transcript(text, (), "en", final)
 
 
+class Deaf:
+    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+        yield Transcript("", (), "en", final)
+
+
 class Parrot:
     async def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncIterator[TextDelta]:
         for word in ("I", "heard", *history[-1].text.split()):
@@ -149,6 +154,16 @@ async def test_live_turns_are_found_and_answered_in_order() -> None:
     assert told["frames"] == 30 and told["latency_ms"] == told["turns"][0]["latency_ms"]
 
 
+async def test_speech_that_goes_on_just_as_the_turn_ended_cuts_the_reply() -> None:
+    takes, told = await ask(stages(), speech(0.5) + quiet(0.49) + speech(0.8), LIVE)
+    assert [(take.question, take.text, take.cut) for take in takes] == [
+        ("5 tenths", "", True),
+        ("8 tenths", "I heard 8 tenths of speech.", False),
+    ]
+    assert told["reply"] == "I heard 8 tenths of speech." and told["turns"][0]["cut"]
+    assert joined(takes).sound == bytes(takes[1].sound)
+
+
 async def test_the_last_voiced_sample_is_where_latency_begins() -> None:
     takes, _ = await ask(stages(), quiet(0.2) + speech(0.5) + quiet(0.7), FAST)
     assert takes[0].voiced_until == round(0.7 * MIC_RATE)
@@ -181,10 +196,6 @@ async def test_without_a_face_there_is_sound_only() -> None:
 
 
 async def test_sound_without_words_is_said_to_be_so() -> None:
-    class Deaf:
-        async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
-            yield Transcript("", (), "en", final)
-
     with pytest.raises(UserError, match="no words were understood"):
         await ask(stages(transcriber=Deaf()), speech(0.5), FAST)
 

@@ -1,0 +1,196 @@
+"""The client of language models against a tiny server of our own, which answers as it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from actors.llm.chat import Chat
+from streaming.stages import Said, StageError, TextDelta, Tool, ToolCall
+
+HISTORY = (Said("user", "Hello", 1),)
+
+
+def chunk(content: str | None = None, *, finish: str | None = None, calls: Sequence[dict[str, Any]] = ()) -> bytes:
+    delta: dict[str, Any] = {"content": content} | ({"tool_calls": list(calls)} if calls else {})
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    data = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+    return b"data: " + json.dumps(data).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass
+class Server:
+    """Answers one POST with ``status`` and ``parts``; then, if ``stays``, keeps the line open and says nothing."""
+
+    status: int = 200
+    parts: tuple[bytes, ...] = ()
+    stays: bool = False
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client hung up on an open line."""
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        self.keys.append(head.partition("authorization: ")[2].partition("\r\n")[0])
+        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
+        self.asked.append(json.loads(await reader.readexactly(length)))
+        kind = "text/event-stream" if self.status == 200 else "application/json"
+        writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n".encode())
+        for part in self.parts:
+            writer.write(part)
+            await writer.drain()
+        if self.stays:
+            await reader.read()
+            self.left.set()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        self.closed.set()
+
+
+@asynccontextmanager
+async def serving(server: Server) -> AsyncIterator[str]:
+    listening = await asyncio.start_server(server.answer, "127.0.0.1", 0)
+    async with listening:
+        try:
+            yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+        finally:
+            if server.asked:
+                await asyncio.wait_for(server.closed.wait(), 5)
+
+
+async def reply(server: Server, history: tuple[Said, ...] = HISTORY, **more: Any) -> list[TextDelta | ToolCall]:
+    async with serving(server) as url:
+        chat = Chat(url, model="m", retries=0, first_token_s=more.pop("wait", 5), between_tokens_s=more.pop("gap", 5))
+        pieces = chat.reply(history, more.get("instructions", ""), more.get("tools", ()))
+        return [piece async for piece in pieces]
+
+
+async def test_text_arrives_as_it_is_written() -> None:
+    server = Server(parts=(chunk(""), chunk("Hel"), chunk("lo."), chunk(finish="stop"), DONE))
+    assert await reply(server) == [TextDelta("Hel"), TextDelta("lo.")]
+
+
+async def test_the_conversation_reaches_the_model_as_it_was_heard() -> None:
+    server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
+    history = (
+        Said("user", "Tell me a story", 1),
+        Said("assistant", "Once upon a", 1, cut=True),
+        Said("user", "  ", 2),
+        Said("tool", "42", 2),
+        Said("user", "Go on", 3),
+    )
+    await reply(server, history, instructions="Be brief.")
+    assert server.asked[0]["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Tell me a story"},
+        {"role": "assistant", "content": "Once upon a—"},
+        {"role": "system", "content": "Result of the function: 42"},
+        {"role": "user", "content": "Go on"},
+    ]
+    assert server.asked[0]["stream"] is True and "tools" not in server.asked[0]
+
+
+async def test_calls_of_tools_are_put_together() -> None:
+    def call(index: int, arguments: str, **first: str) -> dict[str, Any]:
+        name = {"name": first["name"]} if first else {}
+        return {"index": index, "function": {"arguments": arguments, **name}} | ({"id": first["id"]} if first else {})
+
+    server = Server(
+        parts=(
+            chunk("One moment."),
+            chunk(calls=[call(0, "", id="c0", name="weather")]),
+            chunk(calls=[call(0, '{"city":'), call(1, "", id="c1", name="clock")]),
+            chunk(calls=[call(0, ' "Rome"}')]),
+            chunk(finish="tool_calls"),
+            DONE,
+        )
+    )
+    weather = Tool("weather", "The weather in a city.", {"type": "object", "properties": {"city": {"type": "string"}}})
+    assert await reply(server, tools=[weather]) == [
+        TextDelta("One moment."),
+        ToolCall("c0", "weather", '{"city": "Rome"}'),
+        ToolCall("c1", "clock", "{}"),
+    ]
+    assert server.asked[0]["tools"][0]["function"]["name"] == "weather"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, "refused the API key"),
+        (403, "refused the API key"),
+        (404, "has no model called m, or the URL does not end in /v1"),
+        (429, "takes no more requests"),
+        (500, "failed with status 500"),
+        (400, r"refused the request \(400\)"),
+    ],
+)
+async def test_a_refusal_is_one_sentence(status: int, reason: str) -> None:
+    with pytest.raises(StageError, match=reason):
+        await reply(Server(status, (b'{"error": {"message": "because"}}',)))
+
+
+async def test_no_server_there() -> None:
+    async with serving(Server()) as url:
+        pass
+    with pytest.raises(StageError, match=r"no connection to the language model at http://127\.0\.0\.1"):
+        await anext(Chat(url, retries=0).reply(HISTORY, "", ()))
+
+
+async def test_a_server_that_says_nothing() -> None:
+    with pytest.raises(StageError, match="wrote nothing for too long"):
+        await reply(Server(stays=True), wait=0.05)
+
+
+async def test_a_server_that_falls_silent_in_the_middle() -> None:
+    with pytest.raises(StageError, match="wrote nothing for too long"):
+        await reply(Server(parts=(chunk("Well"),), stays=True), gap=0.05)
+
+
+@pytest.mark.parametrize("parts", [(chunk("Well"),), (chunk("Well"), b"data: {"), ()])
+async def test_a_stream_that_is_cut(parts: tuple[bytes, ...]) -> None:
+    with pytest.raises(StageError, match=r"broke off|no chat completion"):
+        await reply(Server(parts=parts))
+
+
+async def test_an_error_inside_the_stream() -> None:
+    with pytest.raises(StageError, match="reported an error: out of memory"):
+        await reply(Server(parts=(chunk("Well"), b'data: {"error": {"message": "out of memory"}}\n\n')))
+
+
+async def test_what_is_no_chat_server() -> None:
+    with pytest.raises(StageError, match=r"no chat completion|broke off"):
+        await reply(Server(parts=(b"data: <html>\n\n",)))
+
+
+async def test_a_cancelled_reply_hangs_up() -> None:
+    server = Server(parts=(chunk("Well"),), stays=True)
+    async with serving(server) as url:
+        pieces = Chat(url, model="m", retries=0).reply(HISTORY, "", ())
+        assert await anext(pieces) == TextDelta("Well")
+        await pieces.aclose()  # type: ignore[attr-defined]
+        await asyncio.wait_for(server.left.wait(), 5)
+
+
+async def test_the_key_is_sent() -> None:
+    server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
+    async with serving(server) as url:
+        assert [p async for p in Chat(url, "secret", "m").reply(HISTORY, "", ())] == [TextDelta("Ok.")]
+    assert server.keys == ["bearer secret"]
+
+
+def test_without_a_url_and_a_key_there_is_nobody_to_ask() -> None:
+    with pytest.raises(StageError, match="needs the base URL of a server, an API key"):
+        Chat()
