@@ -129,10 +129,12 @@ class _Feed:
         await self._recorder.until(self._answered)
 
     def _answered(self) -> bool:
-        takes = self._recorder.takes
-        if takes:
-            _show(self._progress, "answering", takes[-1])
+        self._show_answer()
         return self._conversation.state == "idle"
+
+    def _show_answer(self) -> None:
+        if self._recorder.takes:
+            _show(self._progress, "answering", self._recorder.takes[-1])
 
     async def _block(self, session: Session, pcm: bytes) -> None:
         at = BLOCK * len(self._given)
@@ -154,6 +156,7 @@ class _Feed:
         while given < TAIL or (self._conversation.state in ("listening", "held") and given < PATIENCE):
             await self._block(session, bytes(BLOCK * SAMPLE_BYTES))
             given += BLOCK
+            self._show_answer()
 
 
 # ---- saying ------------------------------------------------------------------------------------------------

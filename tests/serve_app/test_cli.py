@@ -210,3 +210,35 @@ def test_a_full_disk_is_one_line(
     assert ran("say", "Good morning.", "--out", tmp_path / "clip.mp4") == 2
     assert "the disk is full" in said(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- what is passed on -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "wishes"),
+    [
+        ([], {"local": False, "profile": None, "host": None, "port": None}),
+        (["--local", "--port", "9000"], {"local": True, "profile": None, "host": None, "port": 9000}),
+        (["--profile", "l4", "--host", "::1"], {"local": False, "profile": "l4", "host": "::1", "port": None}),
+    ],
+)
+def test_run_leaves_to_the_settings_what_nobody_asked_for(
+    options: list[str], wishes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def run(**given: object) -> int:
+        asked.append(given)
+        return 0
+
+    monkeypatch.setattr("serve_app.run.main", run)
+    assert ran("run", *options) == 0
+    assert asked == [wishes]
+
+
+def test_inspect_reads_its_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("serve_app.inspect.main", lambda options: asked.append(options) or 1)
+    assert ran("inspect", "clip.mp4", "--labels", "labels.json", "--help") == 1
+    assert asked == [["clip.mp4", "--labels", "labels.json", "--help"]]
