@@ -94,9 +94,7 @@ async def _again_heard(order: Transcribe, recorded: _Recorded, stages: Stages) -
     return [] if text == then else [Mismatch(f"the utterance up to {order.until}", f"{then!r} is now {text!r}")]
 
 
-async def _again_spoken(
-    order: Speak, recorded: _Recorded, stages: Stages, voice: str, language: str
-) -> list[Mismatch]:
+async def _again_spoken(order: Speak, recorded: _Recorded, stages: Stages, voice: str, language: str) -> list[Mismatch]:
     pieces = [piece.pcm24k async for piece in stages.voice.speak(order.text, voice, language, order.seed)]
     then = recorded.sound[order.turn, order.clip]
     same = b"".join(pieces)[: len(then)] == then

@@ -1,24 +1,20 @@
 """`avatar replay`: play a journal again to a fresh conversation and compare every order, byte for byte.
 
-A journal's header says how its conversation was set up; both directions stand here, side by side.
+A journal's header says how its conversation was set up, and which voice spoke.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from serve_app.errors import UserError
 from serve_app.redoing import Mismatch, redo
 from streaming.conversation import Conversation, FutureTurn
 from streaming.journal import Difference, Entry, Header, JournalError, read, replay
-from streaming.pace import Pace
-from streaming.session import Driving, Stages
-from streaming.stages import Codec
+from streaming.session import Stages
 
 SHOWN = 5
 """Differences that are printed; the first is the one that matters."""
@@ -27,17 +23,10 @@ SHORT = 200
 """Characters of an order that are printed: media would fill the screen."""
 
 
-def settings_of(pace: Pace, driving: Driving, *, codec: Codec | None, live: bool) -> dict[str, Any]:
-    """How a conversation is set up, as a journal's header keeps it."""
-    spoken = {"voice": driving.voice, "language": driving.language}
-    return {"codec": codec, "live": live, "pace": asdict(pace), **spoken}
-
-
 def conversation_of(header: Header) -> Conversation:
     """The conversation that a journal was written of, at its beginning. Raises UserError."""
     try:
-        given = header.settings
-        return Conversation(header.session, Pace(**given["pace"]), codec=given["codec"], live=given["live"])
+        return Conversation.like(header.session, header.settings["conversation"])
     except (KeyError, TypeError) as error:
         raise UserError(f"the journal's first line does not say how the conversation was set up ({error})") from error
 

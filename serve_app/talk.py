@@ -16,7 +16,6 @@ from typing import Any, TextIO
 from serve_app.errors import UserError
 from serve_app.progress import Progress
 from serve_app.recording import Recorder, Take, joined
-from serve_app.replaying import settings_of
 from serve_app.wav import LIMIT_S
 from streaming.commands import Command, State
 from streaming.conversation import Conversation
@@ -88,7 +87,7 @@ async def ask(stages: Stages, pcm: bytes, manner: Manner, how: How | None = None
     recorder = Recorder()
     conversation = _conversation(stages, how, live=manner.vad)
     feed = _Feed(pcm, manner, conversation, recorder, how.progress)
-    await _held(conversation, stages, recorder, feed.give, how, live=manner.vad, clocked=not manner.fast)
+    await _held(conversation, stages, recorder, feed.give, how, clocked=not manner.fast)
     takes = _answered(recorder, "reply", "no words were understood; speak closer to the microphone")
     return takes, report(takes, feed.spoken_at, paced=not manner.fast)
 
@@ -217,15 +216,12 @@ async def _held(
     give: Callable[[Session], Awaitable[None]],
     how: How,
     *,
-    live: bool = False,
     clocked: bool = True,
 ) -> None:
     """Hold the conversation: drive it while ``give`` tells it what happens, and leave when that is done."""
-    written = (
-        Journal(how.sink, SESSION, settings_of(how.pace, how.driving, codec=_codec(stages), live=live))
-        if how.sink
-        else None
-    )
+    voice = {"voice": how.driving.voice, "language": how.driving.language}
+    settings = {"conversation": conversation.settings(), **voice}
+    written = Journal(how.sink, SESSION, settings) if how.sink else None
 
     def note(event: Event, commands: list[Command]) -> None:
         recorder.note(event, commands)

@@ -123,5 +123,3 @@ def heard_silences(sound: NDArray[np.int16]) -> list[tuple[int, int]]:
 def labels_late_ms(sound: NDArray[np.int16], labels: Labels) -> float:
     """How much later the labels lie than the sound; negative: early. Raises ValueError where it cannot be told."""
     return -label_shift(sound.astype("<i2").tobytes(), labels.phones)
-
-

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from streaming.commands import Animate, Command, Show, Speak
 from streaming.conversation import Conversation
 from streaming.events import ClipEnded, Event, FaceEnded, FramesReady, Heard, SpeechReady
 from streaming.media import FRAME, FramePacket
 from streaming.stages import FaceState, Word
+
+M = TypeVar("M")
 
 MS = 16
 """Microphone samples of a millisecond."""
@@ -27,7 +30,7 @@ def silence_until(conversation: Conversation, start: int, stop: int, quiet: int 
     return commands
 
 
-def shown(commands: Iterable[Command], kind: type) -> list[object]:
+def shown(commands: Iterable[object], kind: type[M]) -> list[M]:
     """The messages of one kind that the client was shown."""
     return [c.message for c in commands if isinstance(c, Show) and isinstance(c.message, kind)]
 

@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 
-from streaming.commands import Audio, Cancel, Command, Cut, Ended, Failed, Frames, HangUp, Notice, Show, UserCaption
+from streaming.commands import (
+    Animate,
+    Audio,
+    Cancel,
+    Command,
+    Cut,
+    Ended,
+    Failed,
+    Frames,
+    HangUp,
+    Notice,
+    Show,
+    UserCaption,
+)
 from streaming.conversation import Conversation
 from streaming.events import Event, Heard, Joined, Left, SpeechStarted, TalkPressed, TalkReleased, Tick, Typed
 from streaming.media import FRAME
@@ -109,7 +122,7 @@ async def test_a_voice_that_dies_is_asked_again_and_nothing_is_heard_twice() -> 
     room = Room(voice=voice, face=Mask())
     await room.live(Typed("hi"))
     assert b"".join(m.pcm for m in room.shown(Audio)) == b"".join(pcm(2400, k + 1) for k in range(5))
-    phones = [p for o in room.log for c in o[1] if type(c).__name__ == "Animate" for p in c.span.phones]
+    phones = [p for o in room.log for c in o[1] if isinstance(c, Animate) for p in c.span.phones]
     assert sorted({p.start for p in phones}) == [k * 2400 for k in range(5)]
     assert room.shown(Failed) == []
 

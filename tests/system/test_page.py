@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
@@ -21,8 +22,6 @@ pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
 ]
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `make setup` does that")
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -56,8 +55,8 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(service: str, question: Path) -> Iterator[playwright.Page]:
-    with playwright.sync_playwright() as play:
+def page(service: str, question: Path) -> Iterator[Page]:
+    with sync_playwright() as play:
         browser = play.chromium.launch(
             executable_path=CHROMIUM,
             args=[*FLAGS.split(), f"--use-file-for-fake-audio-capture={question}%noloop"],
@@ -72,16 +71,16 @@ def page(service: str, question: Path) -> Iterator[playwright.Page]:
         assert errors == []
 
 
-def write(page: playwright.Page, text: str) -> None:
+def write(page: Page, text: str) -> None:
     page.fill("#text", text)
     page.click("form button")
 
 
-def state(page: playwright.Page, wanted: str) -> None:
+def state(page: Page, wanted: str) -> None:
     page.wait_for_function("wanted => document.body.dataset.state === wanted", arg=wanted)
 
 
-def test_a_typed_question_is_answered_in_sync(page: playwright.Page) -> None:
+def test_a_typed_question_is_answered_in_sync(page: Page) -> None:
     write(page, "How do you move your lips?")
     state(page, "speaking")
     state(page, "idle")
@@ -95,7 +94,7 @@ def test_a_typed_question_is_answered_in_sync(page: playwright.Page) -> None:
     assert "timing" in page.inner_text("#captions li[data-who=avatar]")
 
 
-def test_a_spoken_question_is_understood(page: playwright.Page) -> None:
+def test_a_spoken_question_is_understood(page: Page) -> None:
     page.dispatch_event("#talk", "pointerdown")
     page.wait_for_timeout(3500)
     page.dispatch_event("#talk", "pointerup")
@@ -105,14 +104,14 @@ def test_a_spoken_question_is_understood(page: playwright.Page) -> None:
     assert "84" in said or "eighty-four" in said
 
 
-def test_hands_free_needs_no_button(page: playwright.Page) -> None:
+def test_hands_free_needs_no_button(page: Page) -> None:
     page.check("#hands")
     state(page, "listening")
     state(page, "speaking")
     assert "84" in page.inner_text("#captions")
 
 
-def test_pressing_the_button_interrupts_at_once_and_says_so(page: playwright.Page) -> None:
+def test_pressing_the_button_interrupts_at_once_and_says_so(page: Page) -> None:
     write(page, "Tell me everything about this project, please.")
     state(page, "speaking")
     page.wait_for_function("page.player.shown.drawn > 10")
@@ -124,7 +123,7 @@ def test_pressing_the_button_interrupts_at_once_and_says_so(page: playwright.Pag
     page.dispatch_event("#talk", "pointerup")
 
 
-def test_an_empty_message_is_not_sent(page: playwright.Page) -> None:
+def test_an_empty_message_is_not_sent(page: Page) -> None:
     write(page, "   ")
     page.wait_for_timeout(300)
     assert page.inner_text("#captions") == ""

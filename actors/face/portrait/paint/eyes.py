@@ -61,9 +61,7 @@ def _fold(picture: Array, side: int, closing: float, scale: int) -> None:
     top, _ = lid_edges(side, 0.0)
     rise = np.interp(np.linspace(0, 1, len(top)), (0, 0.2, 0.5, 0.85, 1), (2.0, 5.5, 8.0, 7.5, 5.5))
     line = top - np.column_stack([np.zeros(len(top)), rise])
-    paint = skia.Paint(
-        AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=2.0, Color=_colour((0, 0, 0), 1)
-    )
+    paint = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=2.0, Color=_colour((0, 0, 0), 1))
     paint.setStrokeCap(skia.Paint.kRound_Cap)
     alpha = layer(scale, lambda canvas: canvas.drawPath(polygon(line[3:], closed=False), paint))[1]
     strength = 0.62 * (1 - 0.55 * closing)
@@ -136,29 +134,23 @@ def _iris(x: Array, y: Array, ix: float, iy: float, seed: int) -> Array:
 
 def _glints(ball: Array, ix: float, iy: float, scale: int) -> None:
     """The window's reflection upper left, and a faint one opposite."""
-    window = mask(
-        scale, [(ix - 9.2, iy - 8.0), (ix - 3.0, iy - 9.2), (ix - 2.6, iy - 3.2), (ix - 8.4, iy - 2.4)], 0.75
-    )
+    window = mask(scale, [(ix - 9.2, iy - 8.0), (ix - 3.0, iy - 9.2), (ix - 2.6, iy - 3.2), (ix - 8.4, iy - 2.4)], 0.75)
     over(ball, linear((255, 252, 246)), 0.96 * window)
-    small = mask(
-        scale, [(ix + 5.5, iy + 6.0), (ix + 8.5, iy + 5.4), (ix + 8.2, iy + 8.0), (ix + 5.8, iy + 8.4)], 0.7
-    )
+    small = mask(scale, [(ix + 5.5, iy + 6.0), (ix + 8.5, iy + 5.4), (ix + 8.2, iy + 8.0), (ix + 5.8, iy + 8.4)], 0.7)
     over(ball, linear((236, 226, 214)), 0.55 * small)
 
 
 def _rims(picture: Array, side: int, closing: float, scale: int) -> None:
     """Wet edge of the lower lid, and the dark thick edge of the upper one."""
     top, low = lid_edges(side, closing)
-    wet = skia.Paint(
-        AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.5, Color=_colour((0, 0, 0), 1)
-    )
+    wet = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.5, Color=_colour((0, 0, 0), 1))
     if closing < 0.95:
         alpha = layer(scale, lambda canvas: canvas.drawPath(polygon(low[3:-2], closed=False), wet))[1]
         over(picture, linear((222, 164, 148)), 0.75 * (1 - closing) * blur(alpha, 0.35, scale))
     path = _band(top, side, 0.9, 3.8)
-    dark = layer(
-        scale, lambda canvas: canvas.drawPath(path, skia.Paint(AntiAlias=True, Color=_colour((0, 0, 0), 1)))
-    )[1]
+    dark = layer(scale, lambda canvas: canvas.drawPath(path, skia.Paint(AntiAlias=True, Color=_colour((0, 0, 0), 1))))[
+        1
+    ]
     over(picture, linear(LASH), 0.88 * blur(dark, 0.35, scale))
     over(picture, linear((120, 66, 50)), 0.35 * blur(dark, 2.0, scale))
 
@@ -208,9 +200,7 @@ def _brow(picture: Array, side: int, scale: int, seed: int) -> None:
     soft = skia.Paint(AntiAlias=True, Color=_colour((0, 0, 0), 1))
     u = np.linspace(0, 1, 101)
     half = 5.9 * np.clip(u / 0.12, 0.45, 1) * (1 - u) ** 0.6 + 0.6
-    band = polygon(
-        np.vstack([line - np.column_stack([0 * u, half]), (line + np.column_stack([0 * u, half]))[::-1]])
-    )
+    band = polygon(np.vstack([line - np.column_stack([0 * u, half]), (line + np.column_stack([0 * u, half]))[::-1]]))
     alpha = layer(scale, lambda canvas: canvas.drawPath(band, soft))[1]
     over(picture, linear((104, 68, 52)), 0.52 * blur(alpha, 2.0, scale))
 
@@ -225,9 +215,7 @@ def _brow(picture: Array, side: int, scale: int, seed: int) -> None:
             direction = along + np.array((0, -lift))
             length = rng.uniform(6, 10) * (1 - 0.35 * at)
             shade = rng.uniform(-10, 14)
-            paint = skia.Paint(
-                AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=rng.uniform(0.6, 1.0)
-            )
+            paint = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=rng.uniform(0.6, 1.0))
             paint.setColor(_colour(tuple(c + shade for c in BROW), 0.62 * min(1.0, 0.35 + 6 * at)))  # type: ignore[arg-type]
             tip = root + direction / np.hypot(*direction) * length
             canvas.drawLine(*root, *tip, paint)

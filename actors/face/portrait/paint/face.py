@@ -69,16 +69,9 @@ def paint_face(hair_shadow: Array, x: Array, y: Array, scale: int, seed: int) ->
     open_sky = occlusion(height, scale)
     for side in (-1, 1):
         open_sky *= 1 - 0.10 * bump(x, y, (CX + side * EYE_DX, 356), (34, 9))
-    gloss = (
-        1.35
-        + lip_gloss(x, y)
-        + 1.2 * bump(x, y, (CX - 3, 440), (9, 9))
-        - 0.5 * bump(x, y, (CX, 540), (60, 60))
-    )
+    gloss = 1.35 + lip_gloss(x, y) + 1.2 * bump(x, y, (CX - 3, 440), (9, 9)) - 0.5 * bump(x, y, (CX, 540), (60, 60))
     albedo = face_albedo(x, y, scale, seed)
-    lit = skin(
-        height, albedo, open_sky, hair_shadow, gloss.astype(np.float32), smoothstep(470, 400, y), scale
-    )
+    lit = skin(height, albedo, open_sky, hair_shadow, gloss.astype(np.float32), smoothstep(470, 400, y), scale)
     _nostrils(lit, scale)
     _lid_warmth(lit, scale)
     return lit, mask(scale, face_outline(), 0.5)

@@ -114,9 +114,7 @@ def paint_back_hair(picture: Array, scale: int, seed: int) -> None:
     def draw(canvas: skia.Canvas) -> None:
         for x in rng.uniform(150, 430, 260):
             spread = (x - CX) / 140
-            line = curve(
-                [(x, 420), (x + 6 * spread, 560), (x + 16 * spread, 640), (x + 10 * spread, 722)], 24
-            )
+            line = curve([(x, 420), (x + 6 * spread, 560), (x + 16 * spread, 640), (x + 10 * spread, 722)], 24)
             line, _ = _waved(line, 1.0 + 2 * spread, 5.0)
             _stroke(canvas, line, np.full(24, rng.uniform(0.06, 0.30)), 1.0, 1.0)
 
@@ -139,9 +137,7 @@ def paint_hair(scale: int, seed: int) -> tuple[Array, Array]:
 
 def _parting(colour: Array, scale: int) -> None:
     """The pale scalp line between the sides, lost in the roots' shade toward the crown."""
-    paint = skia.Paint(
-        AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=2.2, Color=skia.Color(0, 0, 0)
-    )
+    paint = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=2.2, Color=skia.Color(0, 0, 0))
     line = curve([(255, 194), (257, 160), (262, 120), (268, 92)], 30)
     path = polygon([tuple(p) for p in line], closed=False)
     drawn = layer(scale, lambda canvas: canvas.drawPath(path, paint))[1]
@@ -226,10 +222,7 @@ def strand_light(line: Line, toward: Line, across: Line, side: int, rng: np.rand
         0.10
         + 0.34 * diffuse
         + diffuse
-        * (
-            0.14 * shine**4
-            + 0.40 * shine ** np.where(y < 380, 14.0, 7.0) * (1 - 0.35 * smoothstep(360.0, 480.0, y))
-        )
+        * (0.14 * shine**4 + 0.40 * shine ** np.where(y < 380, 14.0, 7.0) * (1 - 0.35 * smoothstep(360.0, 480.0, y)))
     )
     glow *= 1 - 0.20 * across**2
     rim = np.clip((x - CX - 120) / 80, 0, 1) * smoothstep(160.0, 300.0, y) if side > 0 else 0 * x
@@ -246,9 +239,7 @@ def _loose(canvas: skia.Canvas, at: Callable[[float], Line], side: int, rng: np.
         outer = rng.random() < 0.6
         s = rng.uniform(0.93, 1.0) if outer else rng.uniform(0.0, 0.05)
         line, toward = _waved(at(s), _phase(side, s) + rng.normal(0, 0.7), rng.uniform(5, 13))
-        stray = (rng.uniform(0, 6) if outer else -rng.uniform(0, 5)) * np.sin(
-            np.pi * t**0.7 * rng.uniform(0.6, 1.6)
-        )
+        stray = (rng.uniform(0, 6) if outer else -rng.uniform(0, 5)) * np.sin(np.pi * t**0.7 * rng.uniform(0.6, 1.6))
         line[:, 0] += side * stray
         first, last = sorted(rng.uniform(0.05, 1.0, 2))
         if last - first < 0.25:

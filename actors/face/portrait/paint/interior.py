@@ -33,9 +33,7 @@ def patches() -> list[Patch]:
     return [_cavity(), _lower_teeth(), _tongue(), _upper_teeth()]
 
 
-def _canvas(
-    width: float, height: float, top: float
-) -> tuple[Array, Array, tuple[int, int], tuple[float, float]]:
+def _canvas(width: float, height: float, top: float) -> tuple[Array, Array, tuple[int, int], tuple[float, float]]:
     """Coordinates relative to the middle of the lip line for a patch `width` x `height` that begins at `top`."""
     w, h = 2 * round(width / 2), round(height)
     x = (np.arange(w * FINE, dtype=np.float32) + 0.5) / FINE - w / 2
@@ -78,13 +76,7 @@ def _teeth_light(x: Array, within: Array, span: float) -> Array:
 def _upper_teeth() -> Patch:
     x, y, size, anchor = _canvas(2.2 * M, 0.62 * M, -0.50 * M)
     within, number = _row(x, (9.0, 7.2, 7.6, 7.0, 7.0, 7.0, 7.0))
-    edge = (
-        0.05 * M
-        - 0.9 * (number == 1)
-        - 0.4 * (number == 2)
-        - 0.0042 * x**2 * 0.55
-        - 1.1 * np.abs(within) ** 4
-    )
+    edge = 0.05 * M - 0.9 * (number == 1) - 0.4 * (number == 2) - 0.0042 * x**2 * 0.55 - 1.1 * np.abs(within) ** 4
     alpha = smoothstep(0.5, -0.5, y - edge) * smoothstep(1.07 * M, 0.98 * M, np.abs(x))
     light = _teeth_light(x, within, 1.15 * M) * (1 - 0.20 * smoothstep(-8, -22, y))
     rgb = linear((236, 222, 204)) * light[..., None]

@@ -45,9 +45,7 @@ def occlusion(height: Array, scale: int) -> Array:
     return np.exp(-0.060 * near - 0.020 * far).astype(np.float32)
 
 
-def skin(
-    height: Array, albedo: Array, open_sky: Array, shade: Array, gloss: Array, edge: Array, scale: int
-) -> Array:
+def skin(height: Array, albedo: Array, open_sky: Array, shade: Array, gloss: Array, edge: Array, scale: int) -> Array:
     """Linear light of skin, (h, w, 3).
 
     `open_sky` and `shade` (cast shadow on the key light, 1 = lit) are (h, w); `gloss` scales the soft
@@ -64,9 +62,7 @@ def skin(
         soft_shade = shade ** (0.84, 1.0, 1.07)[channel]
         deep = open_sky ** (0.72, 1.0, 1.15)[channel]
         total = KEY_COLOUR[channel] * lit**1.12 * soft_shade * (0.35 + 0.65 * deep)
-        total += deep * (
-            FILL_COLOUR[channel] * side + SKY_COLOUR[channel] * up + BOUNCE_COLOUR[channel] * (1 - up)
-        )
+        total += deep * (FILL_COLOUR[channel] * side + SKY_COLOUR[channel] * up + BOUNCE_COLOUR[channel] * (1 - up))
         rim = np.clip(nx - 0.45, 0, 1) * np.clip(0.8 - nz, 0, 1)
         total += RIM_COLOUR[channel] * rim * deep * edge
         out[..., channel] = albedo[..., channel] * total

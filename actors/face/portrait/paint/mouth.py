@@ -49,9 +49,7 @@ def tint_lips(albedo: Array, x: Array, y: Array, scale: int, seed: int) -> None:
 
 def lip_gloss(x: Array, y: Array) -> Array:
     """Extra sheen on the lips, multiples of the skin's."""
-    return 2.2 * bump(x, y, (CX - 5, MOUTH_Y + 10), (24, 7)) + 0.9 * bump(
-        x, y, (CX - 4, MOUTH_Y - 9), (20, 5)
-    )
+    return 2.2 * bump(x, y, (CX - 5, MOUTH_Y + 10), (24, 7)) + 0.9 * bump(x, y, (CX - 4, MOUTH_Y - 9), (20, 5))
 
 
 def paint_crease(picture: Array, strength: float, scale: int) -> None:
@@ -60,9 +58,7 @@ def paint_crease(picture: Array, strength: float, scale: int) -> None:
     u = np.abs(np.linspace(-1.0, 1.0, 129))
     half = 0.55 + 0.75 * (1 - u**2) ** 0.8 + 0.5 * np.exp(-(((u - 0.93) / 0.06) ** 2))
     band = polygon(
-        np.vstack(
-            [line - np.column_stack([0 * u, half * 0.9]), (line + np.column_stack([0 * u, half * 0.7]))[::-1]]
-        )
+        np.vstack([line - np.column_stack([0 * u, half * 0.9]), (line + np.column_stack([0 * u, half * 0.7]))[::-1]])
     )
     alpha = layer(scale, lambda c: c.drawPath(band, skia.Paint(AntiAlias=True, Color=skia.ColorBLACK)))[1]
     over(picture, linear((84, 26, 28)), strength * 0.85 * blur(alpha, 0.55, scale))

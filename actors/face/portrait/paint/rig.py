@@ -11,9 +11,7 @@ from actors.face.portrait.paint import shape
 from actors.face.portrait.paint.interior import Patch
 
 
-def rig_text(
-    patches: list[Patch], open_box: tuple[int, int, int, int], seed: int, palette: dict[str, str]
-) -> str:
+def rig_text(patches: list[Patch], open_box: tuple[int, int, int, int], seed: int, palette: dict[str, str]) -> str:
     """The whole rig.toml."""
     lines = [
         "# Measures of the built-in portrait in texture pixels (576 x 864, x right, y down, whole numbers at pixel",

@@ -132,9 +132,7 @@ def _knit(x: Array, y: Array, height: Array) -> Array:
     column = (x - CX) * (1 + 0.0006 * np.abs(x - CX)) / 6.4
     row = (y + 0.10 * height) / 5.6
     v = np.abs(column - np.round(column)) * 2
-    return (np.sin(2 * np.pi * (row + 0.55 * v)) * 0.7 + 0.5 * np.cos(2 * np.pi * column) * 0.6).astype(
-        np.float32
-    )
+    return (np.sin(2 * np.pi * (row + 0.55 * v)) * 0.7 + 0.5 * np.cos(2 * np.pi * column) * 0.6).astype(np.float32)
 
 
 def _collar(picture: Array, scale: int, light: Array) -> None:
@@ -148,9 +146,7 @@ def _collar(picture: Array, scale: int, light: Array) -> None:
     over(picture, linear((70, 26, 18)), 0.45 * np.clip(drop - band, 0, 1))
 
     def ribs(canvas: skia.Canvas) -> None:
-        paint = skia.Paint(
-            AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.5, Color=skia.Color(0, 0, 0)
-        )
+        paint = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.5, Color=skia.Color(0, 0, 0))
         for i in range(1, 89):
             canvas.drawPath(polygon([inner[i], outer[i]], closed=False), paint)
 
@@ -173,9 +169,7 @@ def paint_necklace(picture: Array, scale: int) -> None:
     chain = polygon(
         curve(((205, 660), (232, 682), (262, 695), (288, 700), (314, 695), (344, 682), (371, 660)), 60), False
     )
-    thread = skia.Paint(
-        AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.4, Color=skia.ColorBLACK
-    )
+    thread = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.4, Color=skia.ColorBLACK)
     skin_only = mask(scale, neck_outline()) * (1 - mask(scale, sweater_outline()))
 
     def draw(canvas: skia.Canvas) -> None:

@@ -60,9 +60,7 @@ def lip_line(count: int = 17) -> Curve:
 def upper_lip_top(count: int = 17) -> Curve:
     """Outer edge of the upper lip, corner to corner: two peaks and a dip."""
     u = np.linspace(-1, 1, count)
-    rise = 13.5 * np.clip(1 - np.abs(u) ** 1.7, 0, 1) ** 0.9 + 2.2 * np.exp(
-        -(((np.abs(u) - 0.2) / 0.13) ** 2)
-    )
+    rise = 13.5 * np.clip(1 - np.abs(u) ** 1.7, 0, 1) ** 0.9 + 2.2 * np.exp(-(((np.abs(u) - 0.2) / 0.13) ** 2))
     dip = 2.2 * np.exp(-((u / 0.11) ** 2))
     return np.column_stack([CX + M * u, lip_line(count)[:, 1] - (rise - dip) * (1 - np.abs(u) ** 8)])
 

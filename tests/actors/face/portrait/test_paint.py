@@ -59,9 +59,7 @@ def test_each_lid_state_can_be_pasted_without_a_seam_and_hides_more_of_the_eye(r
     states = np.split(picture("lids"), len(rig["lid_states"]))
     assert rig["lid_states"] == [0.2, 0.4, 0.6, 0.8, 0.92, 1.0]
     changed = [np.abs(state.astype(int) - resting).mean() for state in states]
-    assert all(
-        state.shape == resting.shape and np.array_equal(border(state), border(resting)) for state in states
-    )
+    assert all(state.shape == resting.shape and np.array_equal(border(state), border(resting)) for state in states)
     assert all(later > earlier for earlier, later in pairwise(changed[:5]))
 
 
