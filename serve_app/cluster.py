@@ -1,4 +1,4 @@
-"""A Ray cluster with our deployments on it: started, watched until it is ready, and stopped again.
+"""Our deployments on a Ray cluster: which, with what options, watched until they are ready, and taken away again.
 
 Each stage is a Serve application of its own, because a changed argument restarts every deployment of its
 application. ``python -m serve_app.cluster PROFILE`` writes the same as a file for ``serve deploy``. This file knows
@@ -12,27 +12,23 @@ import actors.serving  # before ray
 # isort: split
 import asyncio
 import logging
-import math
-import shutil
-import socket
 import sys
-import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-import ray
 from ray import serve
 from ray.serve.schema import ApplicationStatus
 
 from serve_app.app import Tell, checked, choices, silent
-from serve_app.errors import UserError
-from serve_app.groups import Cluster, Share
+from serve_app.groups import Share
+from serve_app.head import NotStarted, Serving, cluster, stoppable
 from serve_app.settings import Settings, load
+from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
 
@@ -40,25 +36,9 @@ READY_S = 180.0
 """Longest wait until everything is ready: models load on a busy machine. Less would hide what is missing."""
 
 POLL_S = 0.2
-ANSWER_S = 5.0
+STOPPED_S = 10.0
 
-OBJECT_STORE = 100 * 2**20
-"""Bytes. Everything travels by gRPC; Ray wants a store nevertheless, by default a third of the memory."""
-
-LONGEST_FOLDER = 45
-"""Characters of Ray's folder: it appends about 60 of its own, and a socket's name has at most 107."""
-
-
-class NotStarted(UserError):
-    """The cluster or a deployment did not become ready; the message says which and what to look at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What runs."""
-
-    dashboard: str
-    """URL of the Ray dashboard; empty if there is none."""
+OURS = f"{StageError.__module__}.{StageError.__name__}: "
 
 
 @asynccontextmanager
@@ -70,7 +50,7 @@ async def deploy(settings: Settings, *, gateway: bool, tell: Tell = silent) -> A
     NotStarted.
     """
     wanted = applications(settings, gateway=gateway)
-    with _cluster(settings.ray, tell) as serving:
+    with cluster(settings.ray, tell) as serving, stoppable():
         for name in _running() & wanted.keys():
             log.info("%s: the one that runs already, because we attach to a cluster that has it", name)
             del wanted[name]
@@ -79,7 +59,7 @@ async def deploy(settings: Settings, *, gateway: bool, tell: Tell = silent) -> A
             yield serving
         finally:
             for name in wanted if settings.ray.address else wanted.keys() & {"gateway"}:
-                await asyncio.to_thread(serve.delete, name)  # our loop must go on: handles hear of it there
+                await _delete(name, settings.gateway.drain_s + STOPPED_S)
 
 
 def applications(settings: Settings, *, gateway: bool) -> dict[str, serve.Application]:
@@ -97,14 +77,14 @@ def applications(settings: Settings, *, gateway: bool) -> dict[str, serve.Applic
 
 
 def options(settings: Settings, name: str) -> dict[str, Any]:
-    """The Serve options of a deployment: what the settings say, and what ``docs/operations.md`` gives reasons for."""
+    """The Serve options of a deployment, whether it is deployed from here or by ``serve deploy``."""
     share = settings.ray.share(name)
     common = {
         "num_replicas": share.replicas,
         "max_ongoing_requests": share.ongoing,
         "max_queued_requests": share.queued,
         "graceful_shutdown_wait_loop_s": 0.2,
-        "graceful_shutdown_timeout_s": 10.0,
+        "graceful_shutdown_timeout_s": 10.0,  # longer than any call of a stage
         "health_check_period_s": 1.0,  # Serve learns of a death only by the next check
         "health_check_timeout_s": 10.0,
         "max_constructor_retry_count": 2,
@@ -156,86 +136,36 @@ async def _ready(wanted: Mapping[str, serve.Application], tell: Tell) -> None:
 
 
 def _why(application: Any) -> str:
-    """The last line of what Serve tells: the exception of the constructor."""
+    """The last line of what Serve tells: the exception of the constructor, and of ours only the words."""
     told = [deployment.message for deployment in application.deployments.values()] + [application.message]
     lines = [line.strip() for text in told for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "Error" in line or "Exception" in line]
-    return (errors or lines or ["no reason was given; look at its log"])[-1]
+    return (errors or lines or ["no reason was given; look at its log"])[-1].removeprefix(OURS)
 
 
-# ---- the cluster -------------------------------------------------------------------------------------------
+# ---- away ------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _cluster(wanted: Cluster, tell: Tell) -> Iterator[Serving]:
-    """Ray and Serve's controller. Blocks for seconds; nothing else happens in this process meanwhile."""
-    if ray.is_initialized():
-        raise NotStarted("this process is part of a Ray cluster already; leave it first")
-    tell("ray", "starting")
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    folder = _folder(wanted) if not wanted.address else ""
+async def _delete(name: str, limit_s: float) -> None:
+    """Take an application away. In a thread, for handles hear of it on our loop; and not for ever, for the cluster
+    may have got the same SIGTERM as we did."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def work() -> None:
+        try:
+            serve.delete(name)
+        except Exception as error:  # the cluster is on its way out; whoever deploys anew will see more
+            log.warning("%s was not taken away properly: %r", name, error)
+        with suppress(RuntimeError):  # the loop may be closed: nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=work, name=f"delete {name}", daemon=True).start()
     try:
-        dashboard = _attach(wanted) if wanted.address else _start(wanted, folder)
-        serve.start(proxy_location="Disabled")
-        tell("ray", "ready")
-        yield Serving(dashboard)
-    finally:
-        ray.shutdown()  # the dashboard's own children notice by themselves, a second or two later
-        if folder and not wanted.temp_dir:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start(wanted: Cluster, folder: str) -> str:
-    port = _free_port(wanted.dashboard_port) if wanted.dashboard else None
-    shares = [wanted.share(name) for name in ("asr", "llm", "tts", "face", "gateway")]
-    context = ray.init(
-        address="local",
-        num_cpus=math.ceil(sum(share.cpus * share.replicas for share in shares)),
-        num_gpus=wanted.num_gpus,
-        object_store_memory=OBJECT_STORE,
-        include_dashboard=wanted.dashboard,
-        dashboard_host="127.0.0.1",
-        dashboard_port=port,
-        _temp_dir=folder,
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-    )
-    log.info("ray: a cluster of its own on this machine, because no ray.address is given")
-    return f"http://{context.dashboard_url}" if context.dashboard_url else ""
-
-
-def _attach(wanted: Cluster) -> str:
-    host, _, port = wanted.address.rpartition(":")
-    try:
-        if port.isdecimal() and "/" not in host:  # Ray itself would try for minutes
-            socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
-        context = ray.init(address=wanted.address, log_to_driver=False, logging_level=logging.WARNING)
-    except OSError as error:  # ConnectionError among them
-        raise NotStarted(f"no Ray cluster answers at {wanted.address}: {error}") from error
-    log.info("ray: the cluster at %s, because ray.address names it", wanted.address)
-    return f"http://{context.dashboard_url}" if context.dashboard_url else ""
-
-
-def _folder(wanted: Cluster) -> str:
-    folder = wanted.temp_dir or tempfile.mkdtemp(prefix="avatar-")
-    if len(folder) > LONGEST_FOLDER:
-        raise NotStarted(
-            f"Ray's folder {folder} has a name of {len(folder)} characters, {LONGEST_FOLDER} are the most;"
-            " set ray.temp_dir to a shorter one"
-        )
-    return folder
-
-
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise NotStarted("no port is free on this machine")
+        async with asyncio.timeout(limit_s):
+            await done.wait()
+    except TimeoutError:
+        log.warning("%s was not taken away within %.0f s; the cluster does not answer", name, limit_s)
 
 
 # ---- for `serve deploy` ------------------------------------------------------------------------------------

@@ -252,6 +252,8 @@ class Reply:
         done = self._drawn // FRAME
         count = min(wanted - done, self._pace.span_frames)
         last = spoken and done + count == frames_for(total)
+        if not last:  # the face must not come so near to an end that it has not been told of
+            count = min(count, max(total - self._pace.look_ahead, 0) // FRAME - done)
         if count > 0 and (last or done == 0 or count >= self._pace.span_least):
             self._span = Animate(self.turn, self._span_of(count, last=last), self._state)
             self._drawn += count * FRAME

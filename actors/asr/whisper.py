@@ -66,7 +66,7 @@ class Whisper:
     def __init__(
         self,
         model: Path | str | None = None,
-        threads: int = 2,
+        threads: int = 1,
         *,
         device: str = "cpu",
         compute_type: str | None = None,

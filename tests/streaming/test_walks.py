@@ -188,9 +188,11 @@ class World:
                 assert not [c for c in self.calls if isinstance(c, Speak) and c.turn == turn]
                 self.calls.append(command)
                 self.check_voice_lead(turn)
-            case Animate(turn):
+            case Animate(turn, span):
                 assert not [c for c in self.calls if isinstance(c, Animate) and c.turn == turn]
                 self.calls.append(command)
+                end = span.pts + span.want_frames * FRAME
+                assert span.last or end + self.pace.look_ahead <= self.spoken[turn], "drawn without look-ahead"
             case Speak() | Ask() | Transcribe():
                 self.calls.append(command)
             case Hold(turn) | Resume(turn):

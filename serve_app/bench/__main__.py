@@ -1,0 +1,61 @@
+"""`python -m serve_app.bench [NAME...] [--quick] [--write FILE]`: measure, print the tables, say which bars hold.
+
+Ends with 1 if a bar does not hold. Wall-clock figures depend on what else the machine does; the load is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from actors.tts.hibari import Hibari
+from serve_app import app
+from serve_app.bench.latency import added, latency
+from serve_app.bench.rendering import rendering
+from serve_app.bench.service import service
+from serve_app.bench.table import Result, write_section
+from serve_app.settings import load
+
+NAMES = ("latency", "rendering", "service", "ray")
+
+
+async def _measured(names: list[str], *, quick: bool) -> AsyncIterator[Result]:
+    settings = load("cpu")
+    if "rendering" in names:
+        yield await rendering(Hibari(), quick=quick)
+    if "service" in names:
+        yield await service(Hibari(), quick=quick)
+    if not {"latency", "ray"} & set(names):
+        return
+    stages = app.build_stages(settings)
+    if "latency" in names:
+        yield await latency(stages, settings, quick=quick)
+    if "ray" in names:
+        async with app.serve_stages(settings) as remote:
+            yield await added(stages, remote, settings, quick=quick)
+
+
+async def _run(chosen: argparse.Namespace) -> bool:
+    holds = True
+    async for result in _measured(chosen.names or list(NAMES), quick=chosen.quick):
+        print(f"\n## {result.name}\n\n{result.text()}", flush=True)
+        if chosen.write:
+            write_section(chosen.write, result)
+        holds = holds and all(bar.holds for bar in result.bars)
+    return holds
+
+
+def main() -> int:
+    """Measure what was asked for; 0 if every bar holds."""
+    parser = argparse.ArgumentParser(prog="python -m serve_app.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
+    parser.add_argument("--quick", action="store_true", help="few questions, to see that it works")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
+    return 0 if asyncio.run(_run(parser.parse_args())) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""What is deployed, with which options, and how a start that fails is told. Nothing here starts Ray."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from serve_app import cluster, head
+from serve_app.groups import Cluster
+from serve_app.settings import SettingsError, load
+
+ROOT = Path(__file__).resolve().parents[2]
+HIDDEN = {"runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("AVATAR_", "OPENAI_")):
+            monkeypatch.delenv(name)
+
+
+# ---- what is deployed --------------------------------------------------------------------------------------
+
+
+def test_each_part_is_an_application_of_its_own() -> None:
+    assert list(cluster.applications(load(), gateway=True)) == ["asr", "llm", "tts", "face", "gateway"]
+    assert list(cluster.applications(load(), gateway=False)) == ["asr", "llm", "tts", "face"]
+    assert list(cluster.applications(load(face={"engine": "none"}), gateway=False)) == ["asr", "llm", "tts"]
+
+
+def test_a_part_without_a_share_of_a_gpu_sees_none() -> None:
+    settings = load(ray={"num_gpus": 1, "face": {"gpus": 0.45, "cpus": 1, "replicas": 2}})
+    assert cluster.options(settings, "face")["ray_actor_options"] == {"num_cpus": 1.0, "num_gpus": 0.45}
+    assert cluster.options(settings, "face")["num_replicas"] == 2
+    assert cluster.options(settings, "tts")["ray_actor_options"] == {"num_cpus": 0.0, "num_gpus": 0.0, **HIDDEN}
+
+
+def test_only_the_gateway_is_replaced_before_it_stops_and_it_stops_after_its_clients() -> None:
+    settings = load(gateway={"drain_s": 20})
+    gateway, tts = (cluster.options(settings, name) for name in ("gateway", "tts"))
+    assert (gateway["max_surge_percent"], gateway["graceful_shutdown_timeout_s"]) == (100, 25.0)
+    assert "max_surge_percent" not in tts
+
+
+def test_no_queue_is_without_end_and_a_death_is_noticed_within_a_second() -> None:
+    for name in ("asr", "llm", "tts", "face"):
+        options = cluster.options(load(), name)
+        assert options["max_queued_requests"] > 0
+        assert options["health_check_period_s"] == 1.0
+
+
+def test_an_engine_that_nobody_knows_is_refused_before_ray_is_started() -> None:
+    with pytest.raises(SettingsError, match="tts has no engine 'choir'"):
+        cluster.applications(load(tts={"engine": "choir"}), gateway=False)
+
+
+# ---- for `serve deploy` ------------------------------------------------------------------------------------
+
+
+def test_the_config_in_the_tree_is_the_one_that_the_profile_makes() -> None:
+    written = yaml.safe_load((ROOT / "cluster" / "serve" / "cpu.yaml").read_text())
+    assert written == cluster.config("cpu"), "run: python -m serve_app.cluster cpu > cluster/serve/cpu.yaml"
+
+
+@pytest.mark.parametrize("profile", ["cpu", "l4"])
+def test_serve_understands_the_config(profile: str) -> None:
+    schema = ServeDeploySchema.model_validate(cluster.config(profile))
+    assert [application.name for application in schema.applications] == ["asr", "llm", "tts", "face", "gateway"]
+
+
+def test_the_config_names_what_builds_an_application() -> None:
+    [args] = [one["args"] for one in cluster.config("cpu")["applications"] if one["name"] == "tts"]
+    built = cluster.application(args)
+    assert built._bound_deployment.name == "tts"
+
+
+# ---- a start that fails ------------------------------------------------------------------------------------
+
+
+def told(*messages: str) -> SimpleNamespace:
+    deployments = {str(k): SimpleNamespace(message=message) for k, message in enumerate(messages)}
+    return SimpleNamespace(deployments=deployments, message="Deployment 'tts' failed.")
+
+
+def test_the_reason_is_the_engines_own_sentence() -> None:
+    trace = "The deployment failed to start\nTraceback:\n  File x\nstreaming.stages.StageError: no weights; pull them\n"
+    assert cluster._why(told(trace)) == "no weights; pull them"
+    assert cluster._why(told("Traceback\nOSError: [Errno 98] Address already in use\n")).startswith("OSError")
+    assert cluster._why(told("")) == "Deployment 'tts' failed."
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(head.NotStarted, match=f"no Ray cluster answers at {address}"):
+            head._attach(Cluster(address=address))
+
+
+def test_a_folder_with_a_long_name_is_refused_for_sockets_lie_in_it() -> None:
+    with pytest.raises(head.NotStarted, match=r"46 characters, 45 are the most; set ray\.temp_dir to a shorter one"):
+        head._folder(Cluster(temp_dir="/" + 45 * "a"))
+
+
+def test_a_port_that_is_taken_is_not_taken_again() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        wanted = taken.getsockname()[1]
+        other = head._free_port(wanted)
+    assert other not in (wanted, 0)
+    assert head._free_port(wanted) == wanted
