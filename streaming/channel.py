@@ -1,8 +1,10 @@
 """The one queue: bounded, named, closing, with statistics.
 
 The size is a required argument: whoever makes a channel says there how much may wait and why. A full channel
-makes its putters wait, first come first served; a closed one ends its takers after what still waits in it. It is
-not an ``asyncio.Queue`` because that one cannot be closed in Python 3.11 and keeps no statistics.
+makes its putters wait; a closed one ends its takers after what still waits in it. It is first come, first served:
+who is woken has been promised the room or the item, so a newcomer cannot take it in between. The item itself stays
+in the queue until it is taken, so whoever is cancelled loses nothing and the order stays. It is not an
+``asyncio.Queue``: that one cannot be closed in Python 3.11, lets newcomers overtake, and keeps no statistics.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_Waiters = deque[asyncio.Future[None]]
 
 
 class ChannelClosed(Exception):
@@ -49,8 +50,8 @@ class Channel(Generic[T]):
         self._name = name
         self._size = size
         self._items: deque[T] = deque()
-        self._putters: _Waiters = deque()
-        self._takers: _Waiters = deque()
+        self._putters = _Line()
+        self._takers = _Line()
         self._closed = False
         self._peak = self._put = self._taken = 0
 
@@ -65,39 +66,32 @@ class Channel(Generic[T]):
 
     async def put(self, item: T) -> None:
         """Add an item; wait for room if there is none. Raises ChannelClosed, also to those who wait."""
-        turn_came = False
-        while not self._closed and (len(self._items) >= self._size or (self._putters and not turn_came)):
+        if not self._closed and (self._putters.promised or not self._room()):
             await self._wait(self._putters)
-            turn_came = True
         self._add(item)
-        if len(self._items) < self._size:
-            _wake(self._putters)
 
     def put_nowait(self, item: T) -> None:
         """Add an item or raise ChannelFull; raises ChannelClosed after the end."""
-        if not self._closed and (len(self._items) >= self._size or self._putters):
-            raise ChannelFull(f"channel {self._name!r} holds {self._size} items already")
+        if not self._closed and not self._room():
+            raise ChannelFull(f"channel {self._name!r} has no room: {self._size} items wait or were promised it")
         self._add(item)
 
     async def get(self) -> T:
         """Take the oldest item; wait for one. Raises ChannelClosed once it is closed and empty."""
-        while not self._items:
-            if self._closed:
-                raise ChannelClosed(f"channel {self._name!r} is closed")
+        if not self._closed and (self._takers.promised or not self._spare()):
             await self._wait(self._takers)
+        if not self._spare():
+            raise ChannelClosed(f"channel {self._name!r} is closed")
         self._taken += 1
         item = self._items.popleft()
-        _wake(self._putters)
-        if self._items:
-            _wake(self._takers)
+        self._promise()
         return item
 
     def close(self) -> None:
         """Let nothing more in. Takers get what still waits, then the end; putters who wait get ChannelClosed."""
         self._closed = True
-        for waiters in (self._putters, self._takers):
-            while waiters:
-                _wake(waiters)
+        self._putters.dismiss()
+        self._takers.dismiss()
 
     def statistics(self) -> ChannelStatistics:
         """How full it is and was."""
@@ -108,9 +102,17 @@ class Channel(Generic[T]):
             peak=self._peak,
             put=self._put,
             taken=self._taken,
-            waiting_to_put=len(self._putters),
-            waiting_to_take=len(self._takers),
+            waiting_to_put=len(self._putters.waiting),
+            waiting_to_take=len(self._takers.waiting),
         )
+
+    def _room(self) -> int:
+        """How many may be put in now, beyond what putters were promised."""
+        return self._size - len(self._items) - self._putters.promised
+
+    def _spare(self) -> int:
+        """How many may be taken now, beyond what takers were promised."""
+        return len(self._items) - self._takers.promised
 
     def _add(self, item: T) -> None:
         if self._closed:
@@ -118,24 +120,60 @@ class Channel(Generic[T]):
         self._items.append(item)
         self._put += 1
         self._peak = max(self._peak, len(self._items))
-        _wake(self._takers)
+        self._promise()
 
-    async def _wait(self, waiters: _Waiters) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        waiters.append(waiter)
+    async def _wait(self, line: _Line) -> None:
+        waiter = line.join()
         try:
             await waiter
-        except asyncio.CancelledError:
-            if waiter in waiters:
-                waiters.remove(waiter)
-            elif not waiter.cancelled():
-                _wake(waiters)  # its turn had come; the next one takes it
+        except BaseException:  # cancelled: what it was promised is the next one's
+            line.leave(waiter)
+            self._promise()
             raise
+        line.leave(waiter)
+
+    def _promise(self) -> None:
+        """Wake whoever can go on now. What is free is promised to those who wait, so none of it stays free."""
+        while self._room() > 0 and self._putters.call():
+            pass
+        while self._spare() > 0 and self._takers.call():
+            pass
 
 
-def _wake(waiters: _Waiters) -> None:
-    while waiters:
-        waiter = waiters.popleft()
-        if not waiter.done():
-            waiter.set_result(None)
-            return
+class _Line:
+    """Who waits, first come, first served."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[asyncio.Future[bool]] = deque()
+        self.promised = 0
+        """Those who were called and have not gone on yet."""
+
+    def join(self) -> asyncio.Future[bool]:
+        """Stand at the end. Await the future until called or dismissed, then leave, however that ended."""
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.waiting.append(waiter)
+        return waiter
+
+    def leave(self, waiter: asyncio.Future[bool]) -> None:
+        """Nothing is promised to this one any more."""
+        if waiter in self.waiting:
+            self.waiting.remove(waiter)
+        elif not waiter.cancelled() and waiter.result():
+            self.promised -= 1
+
+    def call(self) -> bool:
+        """Promise one unit to the first who waits; False if nobody does."""
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(True)
+                self.promised += 1
+                return True
+        return False
+
+    def dismiss(self) -> None:
+        """Wake everybody and promise nothing."""
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(False)

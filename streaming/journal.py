@@ -1,29 +1,33 @@
 """The event log of a conversation: write it, read it, replay it.
 
 One JSON object a line: a header, then every event with the commands it led to, before those were carried out.
-The text is canonical (sorted keys, no spaces), so equal objects give equal bytes, and a replay can be compared
-byte for byte. Events and commands are read by their declared types; nothing is unpickled.
+The text is canonical (sorted keys, no spaces, ASCII), so equal objects give equal bytes, a replay can be compared
+byte for byte, and any text fits in any file as one line. Events and commands are read by their declared types and
+checked against them; nothing is unpickled.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import dataclasses
 import json
+import logging
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, Literal, Protocol, TextIO, cast
 from zlib import crc32
 
 from streaming import commands as _commands
 from streaming import events as _events
-from streaming import media as _media
 from streaming import stages as _stages
 from streaming.commands import Command
 from streaming.events import Event
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 
@@ -32,18 +36,25 @@ class JournalError(ValueError):
     """A journal that cannot be read: the line and the reason."""
 
 
+class JournalTorn(JournalError):
+    """A line that is not whole: the writer was killed there, or the file was cut."""
+
+
 # ---- objects as JSON ---------------------------------------------------------------------------------------
 
 
 def _declared() -> dict[str, type]:
     found: dict[str, type] = {}
-    for module in (_events, _commands, _stages, _media):
+    for module in (_events, _commands, _stages):
         found |= {k: v for k, v in vars(module).items() if isinstance(v, type) and dataclasses.is_dataclass(v)}
     return found
 
 
 KINDS = _declared()
-"""Every kind of object that a journal may hold, by name."""
+"""Every kind of object that a journal may hold, by name. None has a field ``kind``: that is the name's place."""
+
+_PLAIN: frozenset[type] = frozenset({str, int, bool, float, type(None)})
+_Read = Callable[[Any], Any]
 
 
 def encode(thing: object, *, media: bool = True) -> Any:
@@ -51,67 +62,118 @@ def encode(thing: object, *, media: bool = True) -> Any:
 
     ``media`` False keeps only the length and CRC-32 of sound and pictures: enough to compare, not to replay.
     """
+    kind = type(thing)
+    if kind in _PLAIN:
+        return thing
     if isinstance(thing, bytes):
         return base64.b64encode(thing).decode() if media else {"bytes": len(thing), "crc": crc32(thing)}
     if isinstance(thing, tuple):
         return [encode(item, media=media) for item in cast(tuple[object, ...], thing)]
-    if thing is None or isinstance(thing, str | int | float | bool):
-        return thing
     if isinstance(thing, dict):
         return cast(dict[str, Any], thing)  # the schema of a tool is JSON already
-    kind = type(thing).__name__
-    if KINDS.get(kind) is not type(thing):
-        raise TypeError(f"a journal holds the declared events and commands, not {kind}")
-    fields = {name: encode(getattr(thing, name), media=media) for name, _ in _fields(type(thing))}
-    return {"kind": kind, **fields}
+    if KINDS.get(kind.__name__) is not kind:
+        raise TypeError(f"a journal holds the declared events and commands, not {kind.__name__}")
+    values = {name: encode(getattr(thing, name), media=media) for name, _ in _fields(kind)}
+    return {"kind": kind.__name__, **values}
 
 
 def decode(value: Any) -> Any:
     """The object that ``encode`` wrote. Raises JournalError for what it did not write."""
-    if not isinstance(value, dict):
-        raise JournalError(f"expected an object with a kind, not {type(value).__name__}")
-    plain = cast(dict[str, Any], value)
-    kind = KINDS.get(plain.get("kind", ""))
-    if kind is None:
-        raise JournalError(f"unknown kind {plain.get('kind')!r}")
-    try:
-        return kind(**{name: read(plain[name]) for name, read in _fields(kind)})
-    except KeyError as error:
-        raise JournalError(f"{kind.__name__} lacks {error}") from None
+    return _anything(value)
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+def _fields(kind: type) -> tuple[tuple[str, _Read], ...]:
     hints = typing.get_type_hints(kind)
     return tuple((field.name, _reader(hints[field.name])) for field in dataclasses.fields(kind))
 
 
-def _reader(hint: Any) -> Callable[[Any], Any]:
+def _reader(hint: Any) -> _Read:
     """How a field of this type is read back."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is bytes:
         return _read_bytes
     if origin is tuple:
-        item = _reader(arguments[0])
-        return lambda values: tuple(item(value) for value in values)
+        return _each(_reader(arguments[0]))
+    if origin is Literal:
+        return _checked(lambda value: value in arguments, " or ".join(map(repr, arguments)))
     if origin in (typing.Union, types.UnionType):
         present = [argument for argument in arguments if argument is not type(None)]
-        read = decode if all(dataclasses.is_dataclass(argument) for argument in present) else _reader(present[0])
-        return lambda value: None if value is None else read(value)
+        read = _reader(present[0]) if len(present) == 1 else _object_of(frozenset(kind.__name__ for kind in present))
+        return read if len(present) == len(arguments) else lambda value: None if value is None else read(value)
     if dataclasses.is_dataclass(hint):
-        return decode
-    return lambda value: value  # text, numbers and the schema of a tool are JSON already
+        return _object_of(frozenset({cast(type, hint).__name__}))
+    kind = cast(type, dict if origin is Mapping else hint)
+    if kind not in {*_PLAIN, dict}:
+        raise TypeError(f"nobody told how a journal holds {kind}")
+    return _checked(lambda value: type(value) is kind, kind.__name__)
+
+
+def _object_of(names: frozenset[str]) -> _Read:
+    def read(value: Any) -> Any:
+        name, plain = _named(value, names)
+        return _built(KINDS[name], plain)
+
+    return read
+
+
+def _named(value: Any, names: frozenset[str]) -> tuple[str, dict[str, Any]]:
+    """The kind of an encoded object, one of ``names``, and the object itself."""
+    if not isinstance(value, dict):
+        raise JournalError(f"expected an object with a kind, not {type(value).__name__}")
+    plain = cast(dict[str, Any], value)
+    name = plain.get("kind")
+    if not isinstance(name, str) or name not in KINDS:
+        raise JournalError(f"unknown kind {name!r}")
+    if name not in names:
+        raise JournalError(f"{name} has no place here")
+    return name, plain
+
+
+def _built(kind: type, plain: dict[str, Any]) -> Any:
+    values: dict[str, Any] = {}
+    for name, read in _fields(kind):
+        if name not in plain:
+            raise JournalError(f"{kind.__name__} lacks {name!r}")
+        try:
+            values[name] = read(plain[name])
+        except ValueError as error:  # also of text that is not base64
+            raise JournalError(f"{kind.__name__}.{name}: {error}") from None
+    if strange := plain.keys() - values.keys() - {"kind"}:
+        raise JournalError(f"{kind.__name__} has no {min(strange)!r}; was it written by another release?")
+    return kind(**values)
+
+
+def _each(read: _Read) -> _Read:
+    check = _checked(lambda values: isinstance(values, list), "list")
+    return lambda values: tuple(read(value) for value in check(values))
+
+
+def _checked(fits: Callable[[Any], bool], wanted: str) -> _Read:
+    def read(value: Any) -> Any:
+        if not fits(value):
+            raise JournalError(f"expected {wanted}, not {value!r:.40s}")
+        return value
+
+    return read
 
 
 def _read_bytes(value: Any) -> bytes:
-    if not isinstance(value, str):
+    if type(value) is dict:
         raise JournalError("this journal was written without media; it can be compared but not replayed")
-    return base64.b64decode(value)
+    if type(value) is not str:
+        raise JournalError("expected sound or pictures in base64")
+    return binascii.a2b_base64(value, strict_mode=True)
+
+
+_anything = _object_of(frozenset(KINDS))
+_event = _object_of(frozenset(kind.__name__ for kind in typing.get_args(Event)))
+_COMMANDS = frozenset(kind.__name__ for kind in typing.get_args(Command))
 
 
 def canonical(value: Any) -> str:
     """JSON text that is the same for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 # ---- the log -----------------------------------------------------------------------------------------------
@@ -155,33 +217,55 @@ class Entry:
     commands: tuple[str, ...]
 
 
-def read(lines: Iterable[str]) -> tuple[Header, Iterator[Entry]]:
-    """A journal's header and its entries. Raises JournalError naming the line, for a torn last line as well."""
+def read(lines: Iterable[str], *, torn_tail: bool = False) -> tuple[Header, Iterator[Entry]]:
+    """A journal's header and its entries. Raises JournalError naming the line and the reason.
+
+    With ``torn_tail`` a last line that is not whole ends the entries with a line in the log: the writer was killed
+    there, and what stands before is good. Anywhere else it is an error, as is an event that is missing.
+    """
     numbered = enumerate(lines, 1)
     _, first = next(numbered, (1, ""))
     head = _object(1, first)
     if head.get("journal") != VERSION:
         raise JournalError(f"line 1: not a journal of version {VERSION}; was it written by another release?")
-    return Header(head["session"], head["settings"]), _entries(numbered)
+    session, settings = head.get("session"), head.get("settings")
+    if not isinstance(session, str) or not isinstance(settings, dict):
+        raise JournalError("line 1: lacks the session's name or its settings")
+    return Header(session, cast(dict[str, Any], settings)), _entries(numbered, torn_tail)
 
 
-def _entries(numbered: Iterator[tuple[int, str]]) -> Iterator[Entry]:
+def _entries(numbered: Iterator[tuple[int, str]], torn_tail: bool) -> Iterator[Entry]:
     for expected, (line, text) in enumerate(numbered):
-        entry = _object(line, text)
-        if entry.get("n") != expected:
-            raise JournalError(f"line {line}: event {expected} is missing")
         try:
-            event = decode(entry["event"])
+            entry = _object(line, text)
+        except JournalTorn as error:
+            if not torn_tail or next(numbered, None) is not None:
+                raise
+            log.warning("the journal ends with a torn line, %d events before it are good: %s", expected, error)
+            return
+        if entry.get("n") != expected:
+            raise JournalError(f"line {line}: event {expected} is missing; here is {entry.get('n')!r}")
+        try:
+            event, commands = _event(entry.get("event")), _told(entry.get("commands"))
         except JournalError as error:
             raise JournalError(f"line {line}: {error}") from None
-        yield Entry(expected, event, tuple(canonical(command) for command in entry["commands"]))
+        yield Entry(expected, event, commands)
+
+
+def _told(commands: Any) -> tuple[str, ...]:
+    """The commands as they were written: they are compared, not read."""
+    if not isinstance(commands, list):
+        raise JournalError("lacks the list of commands")
+    return tuple(canonical(_named(command, _COMMANDS)[1]) for command in cast(list[Any], commands))
 
 
 def _object(line: int, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise JournalError(f"line {line}: not whole ({error.msg}); the writer may have been killed there") from None
+        raise JournalTorn(f"line {line}: not whole ({error.msg}); the writer may have been killed there") from None
+    except (ValueError, RecursionError) as error:
+        raise JournalError(f"line {line}: no journal's ({error})") from None
     if not isinstance(value, dict):
         raise JournalError(f"line {line}: not an object")
     return cast(dict[str, Any], value)

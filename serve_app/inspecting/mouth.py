@@ -149,7 +149,7 @@ def _motion(changes: Pixels) -> NDArray[np.float32]:
 
 
 def _busiest(motion: NDArray[np.float32], scale: float) -> tuple[int, int, int, int]:
-    """Box around the patch that moves most, left, top, right, bottom in picture pixels; never the top of the picture."""
+    """Box around the patch that moves most: left, top, right, bottom in picture pixels; never the picture's top."""
     height, width = motion.shape
     down = np.clip((np.arange(height) / height - 0.25) / 0.2, 0, 1)
     across = np.exp(-0.5 * ((np.arange(width) / width - 0.5) / 0.3) ** 2)
