@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import av
 import cv2
 import numpy as np
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from actors.face.video import VideoUnreadable, read_audio, read_video
@@ -199,14 +199,14 @@ def _pictures(video: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         yield from read_video(video)
     except VideoUnreadable as error:
         raise UserError(str(error)) from error
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise UserError(f"{video} is broken: {error}") from error
 
 
 def _sound(video: Path) -> NDArray[np.int16]:
     try:
         return read_audio(video)
-    except (VideoUnreadable, av.FFmpegError) as error:
+    except (VideoUnreadable, FFmpegError) as error:
         raise UserError(f"the sound of {video} cannot be read: {error}") from error
 
 

@@ -41,7 +41,7 @@ def read_question(path: Path, limit_s: float = LIMIT_S) -> bytes:
     _existing(path)
     try:
         pcm = _samples(path, int(limit_s * MIC_RATE) * SAMPLE_BYTES)
-    except OSError as error:  # av.FFmpegError of a file system is one too
+    except OSError as error:  # FFmpegError of a file system is one too
         raise AudioFileError(f"{path.name} cannot be read: {_reason(error)}") from error
     if pcm is None:
         raise AudioFileError(f"{path.name} is longer than {limit_s:g} s; cut it, or raise the question in parts")

@@ -114,7 +114,7 @@ def openness(phones: Sequence[Phone], end: int) -> NDArray[np.float64]:
             steps[round(first / STEP) : round(last / STEP)] = part
     sigma = _INERTIA_MS / 5
     kernel = np.exp(-0.5 * (np.arange(-30, 31) / sigma) ** 2)
-    return np.convolve(steps, kernel / kernel.sum(), mode="same")[: len(steps)]
+    return np.asarray(np.convolve(steps, kernel / kernel.sum(), mode="same")[: len(steps)], np.float64)
 
 
 def _parts(symbol: str) -> list[float]:

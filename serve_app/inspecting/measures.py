@@ -42,7 +42,7 @@ class Lips:
     @property
     def middles(self) -> NDArray[np.float64]:
         """(n,) the middle of the time that each picture is shown, in samples."""
-        return self.pts + self.duration / 2
+        return np.asarray(self.pts + self.duration / 2, np.float64)
 
 
 @dataclass(frozen=True, slots=True)

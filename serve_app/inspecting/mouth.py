@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -243,7 +244,7 @@ def _between(lip: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.minimum(above, np.maximum.accumulate(lip[::-1], axis=0)[::-1])
 
 
-def _ramp(value: NDArray[np.float32], nothing: float, all_: float) -> NDArray[np.float32]:
+def _ramp(value: NDArray[Any], nothing: float, all_: float) -> NDArray[Any]:
     """0 at ``nothing``, 1 at ``all_``, a line between."""
     return np.clip((value - nothing) / (all_ - nothing), 0, 1)
 

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def _fitted(inputs: Small, targets: Small) -> tuple[list[Small], list[Small]]:
     for step in range(steps):
         chosen = rng.integers(0, len(inputs), _BATCH)
         noise = rng.standard_normal((_BATCH, inputs.shape[1]), np.float32) * np.float32(_NOISE)
-        slopes = _slopes(weights, inputs[chosen] + noise, targets[chosen] / size)
+        slopes = _slopes(weights, np.asarray(inputs[chosen] + noise, np.float32), targets[chosen] / size)
         rate = _RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
         for i, slope in enumerate(slopes):
             first[i] += 0.1 * (slope - first[i])
@@ -77,13 +78,13 @@ def _fitted(inputs: Small, targets: Small) -> tuple[list[Small], list[Small]]:
     return weights[::2], weights[1::2]
 
 
-def _slopes(weights: Sequence[Small], inputs: Small, targets: Small) -> list[Small]:
+def _slopes(weights: Sequence[Small], inputs: Small, targets: Small) -> list[NDArray[Any]]:
     """Gradient of half the mean squared error by every weight, in order."""
     layers = [inputs]
     for matrix, offset in zip(weights[:-2:2], weights[1:-2:2], strict=True):
         layers.append(np.tanh(layers[-1] @ matrix + offset))
     error = (layers[-1] @ weights[-2] + weights[-1] - targets) / len(inputs)
-    slopes: list[Small] = []
+    slopes: list[NDArray[Any]] = []
     for number in range(len(layers) - 1, -1, -1):
         slopes = [layers[number].T @ error, error.sum(axis=0), *slopes]
         if number:
