@@ -52,15 +52,15 @@ SHORT = (
 )
 LONG = (
     "I have been wondering for quite a while how it is possible that your lips follow the sound so closely, "
-    "so could you please explain that to me?",
+    "so could you please explain to me how that is done in a program like you?",
     "My laptop is rather old and has no graphics card at all, and I would like to know whether you could still "
     "run on it without being too slow for a conversation.",
     "Before I show you to my colleagues tomorrow morning, tell me what happens if one of your processes dies "
-    "while you are in the middle of a long answer.",
+    "while you are in the middle of a long answer to somebody else.",
     "Suppose that several people want to talk to you at the same time on a cluster with two graphics cards; how "
-    "would you share the work between them?",
+    "would you share all of the work between the two of them, please?",
     "I do not quite understand the difference between the language model that you use by default and the one "
-    "that I could plug in instead, can you tell me?",
+    "that I could plug in instead, can you tell me more about that?",
 )
 
 
