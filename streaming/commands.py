@@ -10,7 +10,7 @@ from typing import Literal
 
 from streaming.events import StageName
 from streaming.media import FramePacket
-from streaming.stages import FaceState, History, Said, Span, Word
+from streaming.stages import FaceState, History, Said, Span, Tool, ToolCall, Word
 
 State = Literal["idle", "listening", "thinking", "speaking", "held"]
 """What the conversation is doing; ``held`` is a reply that waits while somebody may be interrupting."""
@@ -85,6 +85,26 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Trimmed:
+    """Less of a reply was heard than was thought; nothing after ``pts`` counts as said."""
+
+    turn: int
+    pts: int
+    text: str
+    """What was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The reply asks for a function."""
+
+    turn: int
+    name: str
+    """Of the item."""
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Something went wrong, said once; the conversation goes on."""
 
@@ -102,7 +122,7 @@ class Notice:
     reason: str
 
 
-Message = StateChanged | UserCaption | ReplyDelta | Audio | Frames | Ended | Cut | Failed | Notice
+Message = StateChanged | UserCaption | ReplyDelta | Audio | Frames | Ended | Cut | Trimmed | Called | Failed | Notice
 
 
 # ---- orders ------------------------------------------------------------------------------------------------
@@ -126,6 +146,9 @@ class Ask:
 
     turn: int
     history: History
+    instructions: str | None = None
+    """None is what was agreed with the client, as is ``tools``."""
+    tools: tuple[Tool, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

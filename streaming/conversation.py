@@ -19,37 +19,47 @@ from streaming.commands import (
     Failed,
     HangUp,
     Hold,
-    Remember,
     Resume,
     Show,
     State,
     StateChanged,
+    Trimmed,
     UserCaption,
 )
 from streaming.ears import Ears, says_something
 from streaming.events import (
+    Added,
+    Agreed,
     ClipEnded,
+    Dropped,
     Event,
     FaceEnded,
     FramesReady,
     Heard,
     Joined,
     Left,
+    OfReply,
     Played,
+    Removed,
+    ReplyCalled,
     ReplyEnded,
     ReplyText,
+    Requested,
     SpeechEnded,
     SpeechReady,
     SpeechStarted,
     StageFailed,
+    Stopped,
     TalkPressed,
     TalkReleased,
     Tick,
+    Truncated,
     TurnJudged,
     Typed,
     UserSaid,
     UserSaying,
 )
+from streaming.items import Record
 from streaming.media import FPS, FRAME
 from streaming.pace import Pace
 from streaming.reply import IDLE_FRAMES, Reply
@@ -85,17 +95,24 @@ class Conversation:
         self.session = session
         self.state: State = "idle"
         self.turn = 0
-        self.history: History = ()
         self.late: Counter[str] = Counter()
         """Events that came for a reply or an utterance that was over, by name."""
         self._pace = pace or Pace()
         self._seed = seed
         self._codec: Codec | None = codec
         self._live = live
+        self._agreed = Agreed(live)
+        self._due: Requested | None = None
+        self._record = Record()
         self._ears = Ears(self._pace)
         self._reply: Reply | None = None
         self._now = 0
         self._idle_at: tuple[int, int] | None = None
+
+    @property
+    def history(self) -> History:
+        """Who said what so far, as it was heard."""
+        return self._record.history
 
     def settings(self) -> dict[str, Any]:
         """Everything but the session's name that a conversation is made of, as plain JSON values."""
@@ -115,13 +132,15 @@ class Conversation:
         match event:
             case Joined() | TurnJudged() | Heard() | SpeechStarted() | SpeechEnded() | UserSaying() | UserSaid():
                 return self._listen(event)
-            case TalkPressed(at):
-                return self._press(at)
+            case TalkPressed(at, interrupts):
+                return self._press(at, interrupts)
             case TalkReleased():
                 return [*self._ears.release()]
             case Typed(text):
                 return self._take_text(text)
-            case ReplyText() | ReplyEnded() | SpeechReady() | ClipEnded() | FramesReady() | FaceEnded():
+            case Added() | Removed() | Truncated() | Requested() | Stopped() | Dropped() | Agreed():
+                return self._obey(event)
+            case ReplyText() | ReplyCalled() | ReplyEnded() | SpeechReady() | ClipEnded() | FramesReady() | FaceEnded():
                 return self._hear_of_reply(event)
             case Played(turn, pts):
                 return self._played(turn, pts)
@@ -160,29 +179,31 @@ class Conversation:
 
     def _begin_to_listen(self, at: int) -> list[Command]:
         """Somebody speaks: a reply is held, not cancelled, for it may be a cough."""
-        if not (self._live or self._ears.pressed):
+        if not (self._agreed.live or self._ears.pressed):
             return []
         self._ears.started(at)
         if self._reply is None:
             return self._enter("listening")
+        if not self._agreed.interrupts:
+            return []
         if self._reply.held:
             return []
         self._ears.eager = True
         self._reply.hold()
         return [Hold(self.turn), *self._enter("held")]
 
-    def _press(self, at: int) -> list[Command]:
+    def _press(self, at: int, interrupts: bool) -> list[Command]:
         """The button is no cough: it cancels at once."""
-        orders = self._cut()
+        orders = self._cut() if interrupts else []
         self._ears.press(at)
-        return [*orders, *self._enter("listening")]
+        return [*orders, *(self._enter("listening") if self._reply is None else [])]
 
     def _understand(self, text: str, language: str | None, until: int) -> list[Command]:
         if not self._ears.took(text, language, until):
             self.late["UserSaying" if language is None else "UserSaid"] += 1
             return []
         orders: list[Command] = [Show(UserCaption(text, final=False))] if text else []
-        if self._reply is not None and says_something(text):
+        if self._reply is not None and self._agreed.interrupts and says_something(text):
             orders += [*self._cut(), *self._enter("listening")]
         return orders
 
@@ -194,9 +215,12 @@ class Conversation:
         return [*orders, *self._open_turn(text.strip())]
 
     def _open_turn(self, text: str) -> list[Command]:
+        self._due = None
+        said = self._record.add(Said("user", text, self.turn + 1))
+        return [Show(UserCaption(text, final=True)), *said, *self._open_reply(Requested())]
+
+    def _open_reply(self, wanted: Requested) -> list[Command]:
         self.turn += 1
-        item = Said("user", text, self.turn)
-        self.history = (*self.history, item)
         self._reply = Reply(
             self.session,
             self.turn,
@@ -205,37 +229,71 @@ class Conversation:
             seed=self._seed,
             idle_frame=self._idle_frame(),
             codec=self._codec,
+            wanted=wanted,
+            silent=self._agreed.silent if wanted.silent is None else wanted.silent,
         )
-        return [
-            Show(UserCaption(text, final=True)),
-            Remember(item),
-            *self._enter("thinking"),
-            *self._reply.begin(),
-        ]
+        return [*self._enter("thinking"), *self._reply.begin()]
+
+    def _turn_taken(self, text: str, until: int) -> list[Command]:
+        """A turn is over: answer it now, or when the reply under way is over, or when the client asks."""
+        if self._agreed.answers and (self._agreed.interrupts or self._reply is None):
+            return [*self._cut(), *self._open_turn(text)]
+        if self._agreed.answers:
+            self._due = self._due or Requested()
+        said = self._record.add(Said("user", text, self.turn, id=f"heard_{until}"))
+        return [Show(UserCaption(text, final=True)), *said, *self._rest()]
+
+    # ---- the client ----------------------------------------------------------------------------------------
+
+    def _obey(self, event: Added | Removed | Truncated | Requested | Stopped | Dropped | Agreed) -> list[Command]:
+        match event:
+            case Added(item, after):
+                return self._record.add(item, after)
+            case Removed(name):
+                self._record.remove(name)
+                return []
+            case Truncated(turn, pts):
+                return self._trim(turn, pts)
+            case Requested():
+                self._due = event
+                return []
+            case Stopped():
+                return [*self._cut(), *self._rest()]
+            case Dropped():
+                self._ears.discard()
+                return self._nothing_said()
+            case Agreed(pace=pace):
+                self._agreed = event
+                self._pace = pace or self._pace
+                self._ears.at_pace(self._pace)
+                return []
+            case _:  # pragma: no cover - the type checker refuses a forgotten event
+                assert_never(event)
+
+    def _trim(self, turn: int, pts: int) -> list[Command]:
+        """The client knows best what left its loudspeaker; a reply under way ends there."""
+        if self._reply is not None and self._reply.turn == turn:
+            self._reply.heard_until(pts)
+            text = self._reply.heard()
+            return [*self._cut(), Show(Trimmed(turn, pts, text)), *self._rest()]
+        shorter = self._record.shorten(turn, pts)
+        if shorter is None:
+            self.late["Truncated"] += 1
+            return []
+        text, orders = shorter
+        return [Show(Trimmed(turn, pts, text)), *orders]
+
+    def _rest(self) -> list[Command]:
+        """The state when nobody has the turn, or somebody speaks on."""
+        if self._reply is not None:
+            return []
+        return self._enter("listening" if self._ears.open else "idle")
 
     # ---- the reply -----------------------------------------------------------------------------------------
 
-    def _hear_of_reply(
-        self, event: ReplyText | ReplyEnded | SpeechReady | ClipEnded | FramesReady | FaceEnded
-    ) -> list[Command]:
+    def _hear_of_reply(self, event: OfReply) -> list[Command]:
         reply = self._current(event.turn, type(event).__name__)
-        if reply is None:
-            return []
-        match event:
-            case ReplyText(_, text):
-                return reply.wrote(text)
-            case ReplyEnded():
-                return reply.wrote_all()
-            case SpeechReady():
-                return reply.spoke(event)
-            case ClipEnded():
-                return reply.spoke_clip(event)
-            case FramesReady():
-                return reply.drew(event)
-            case FaceEnded():
-                return reply.drew_span(event)
-            case _:  # pragma: no cover - the type checker refuses a forgotten event
-                assert_never(event)
+        return reply.on(event) if reply else []
 
     def _current(self, turn: int, name: str) -> Reply | None:
         if turn > self.turn:
@@ -275,14 +333,18 @@ class Conversation:
             interrupting = self._reply is not None
             self._ears.discard()
             worth = says_something(understood.text) or (understood.text.strip() != "" and not interrupting)
-            orders += [*self._cut(), *self._open_turn(understood.text)] if worth else self._nothing_said()
+            orders += self._turn_taken(understood.text, understood.until) if worth else self._nothing_said()
         reply = self._reply
         if reply is not None and self.state == "thinking" and reply.audible:
             orders += self._enter("speaking")
-        if reply is not None and reply.finished:
-            orders += self._remember(reply.heard(), cut=False)
+        due = self._due if not self._ears.awaited else None
+        if reply is not None and (reply.finished or (reply.ended and due)):
+            orders += self._remember(reply, reply.text.strip(), cut=False)
             self._close_reply(reply)
-            orders += self._enter("listening" if self._ears.open else "idle")
+            orders += [] if due else self._rest()
+        if due and self._reply is None:
+            self._due = None
+            orders += self._open_reply(due)
         return orders
 
     def _nothing_said(self) -> list[Command]:
@@ -303,19 +365,17 @@ class Conversation:
         text = reply.heard()
         shown = Show(Cut(self.turn, reply.playhead, text))
         self._close_reply(reply)
-        return [Cancel(self.turn), shown, *self._remember(text, cut=True)]
+        return [Cancel(self.turn), shown, *self._remember(reply, text, cut=True)]
 
     def _close_reply(self, reply: Reply) -> None:
         self.late += reply.late
+        self._record.close(reply.turn, reply.close())
         self._reply = None
         self._ears.eager = False
 
-    def _remember(self, text: str, *, cut: bool) -> list[Command]:
-        if not text:
-            return []
-        item = Said("assistant", text, self.turn, cut)
-        self.history = (*self.history, item)
-        return [Remember(item)]
+    def _remember(self, reply: Reply, text: str, *, cut: bool) -> list[Command]:
+        said = [Said("assistant", text, reply.turn, cut)] if text else []
+        return [order for item in [*said, *reply.calls] for order in self._record.add(item)]
 
     def _enter(self, state: State) -> list[Command]:
         if state == self.state and state != "thinking":

@@ -116,10 +116,20 @@ class Ears:
         self.pressed = True
 
     def release(self) -> list[Transcribe]:
-        """Push-to-talk came up: the turn ends here."""
-        if not self.pressed:
+        """Push-to-talk came up, or the client says that the turn is complete: it ends here."""
+        if self._begun is None or self._released:
             return []
         return self._close()
+
+    @property
+    def awaited(self) -> bool:
+        """True while a turn is over that is not understood yet."""
+        return self._released
+
+    def at_pace(self, pace: Pace) -> None:
+        """Other limits from now on."""
+        self._pace = pace
+        self._limit = pace.end_of_turn
 
     def tick(self, now_ms: int) -> None:
         """The clock, for a microphone that fell silent by sending nothing."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streaming.media import FramePacket
-from streaming.stages import FaceState, Phone, Word
+from streaming.pace import Pace
+from streaming.stages import FaceState, Phone, Said, Tool, ToolCall, Word
 
 StageName = Literal["asr", "llm", "tts", "face"]
 
@@ -45,11 +46,13 @@ class TalkPressed:
 
     at: int
     """Microphone sample at 16 kHz."""
+    interrupts: bool = True
+    """False leaves a reply alone that is being heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class TalkReleased:
-    """Push-to-talk came up: the turn is complete."""
+    """Push-to-talk came up, or the client says that the turn is complete."""
 
     at: int
     """Microphone sample at 16 kHz."""
@@ -60,6 +63,68 @@ class Typed:
     """The person wrote instead of speaking."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The client put an item into the conversation; it asks for no reply."""
+
+    item: Said
+    after: str | None = None
+    """Name of the item that it follows; "" is the head, None the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The client took an item out of the conversation."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """The client reports how much of a reply was heard, though it may be over."""
+
+    turn: int
+    pts: int
+    """Samples at 24 kHz from the reply's first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A reply is wanted to what was said so far. It begins when no other is under way."""
+
+    instructions: str | None = None
+    """For this reply only; None is what was agreed."""
+    tools: tuple[Tool, ...] | None = None
+    silent: bool | None = None
+    """True wants text only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The client wants no more of the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The client took back what it was saying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The client chose how turns are taken from now on."""
+
+    live: bool = True
+    """Turns are found by listening."""
+    answers: bool = True
+    """A turn that is over is answered without being asked."""
+    interrupts: bool = True
+    """Speech interrupts a reply."""
+    silent: bool = False
+    """Replies are text only."""
+    pace: Pace | None = None
+    """None leaves it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +177,14 @@ class ReplyText:
 
     turn: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCalled:
+    """The language model asks for a function; what it gives back comes as an item."""
+
+    turn: int
+    call: ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +265,9 @@ class Tick:
     """Milliseconds since the session began, by the driver's clock; never falls."""
 
 
+OfReply = ReplyText | ReplyCalled | ReplyEnded | SpeechReady | ClipEnded | FramesReady | FaceEnded
+"""What the stages answer about a reply."""
+
 Event = (
     Joined
     | Left
@@ -199,12 +275,20 @@ Event = (
     | TalkPressed
     | TalkReleased
     | Typed
+    | Added
+    | Removed
+    | Truncated
+    | Requested
+    | Stopped
+    | Dropped
+    | Agreed
     | SpeechStarted
     | SpeechEnded
     | TurnJudged
     | UserSaying
     | UserSaid
     | ReplyText
+    | ReplyCalled
     | ReplyEnded
     | SpeechReady
     | ClipEnded

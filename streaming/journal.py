@@ -23,6 +23,7 @@ from zlib import crc32
 
 from streaming import commands as _commands
 from streaming import events as _events
+from streaming import pace as _pace
 from streaming import stages as _stages
 from streaming.commands import Command
 from streaming.events import Event
@@ -45,7 +46,7 @@ class JournalTorn(JournalError):
 
 def _declared() -> dict[str, type]:
     found: dict[str, type] = {}
-    for module in (_events, _commands, _stages):
+    for module in (_events, _commands, _stages, _pace):
         found |= {k: v for k, v in vars(module).items() if isinstance(v, type) and dataclasses.is_dataclass(v)}
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import assert_never
 from zlib import crc32
 
 from streaming.clips import Clips
@@ -17,6 +18,7 @@ from streaming.commands import (
     Animate,
     Ask,
     Audio,
+    Called,
     Command,
     Ended,
     Failed,
@@ -26,10 +28,22 @@ from streaming.commands import (
     Show,
     Speak,
 )
-from streaming.events import ClipEnded, FaceEnded, FramesReady, SpeechReady, StageFailed, StageName
+from streaming.events import (
+    ClipEnded,
+    FaceEnded,
+    FramesReady,
+    OfReply,
+    ReplyCalled,
+    ReplyEnded,
+    ReplyText,
+    Requested,
+    SpeechReady,
+    StageFailed,
+    StageName,
+)
 from streaming.media import FRAME, RATE, FramePacket, frames_for
 from streaming.pace import Pace
-from streaming.stages import Codec, FaceState, History, Span
+from streaming.stages import Codec, FaceState, History, Said, Span, ToolCall
 from streaming.timeline import CONTEXT, Timeline
 
 IDLE_FRAMES = 250
@@ -48,18 +62,25 @@ class Reply:
         seed: int,
         idle_frame: int,
         codec: Codec | None,
+        wanted: Requested | None = None,
+        silent: bool = False,
     ) -> None:
+        """``silent`` writes and does not speak; ``wanted`` holds what is asked of this reply alone."""
         self.turn = turn
         self.text = ""
         self.playhead = 0
         self.held = False
         self.late: Counter[str] = Counter()
+        self.calls: list[Said] = []
+        """Functions that it asked for."""
+        self._wanted = wanted or Requested()
+        self._silent = silent
         self._session = session
         self._history = history
         self._pace = pace
         self._seed = crc32(f"{session}/{turn}/{seed}".encode())
         self._idle_frame = idle_frame
-        self._codec: Codec | None = codec
+        self._codec: Codec | None = None if silent else codec
         self._timeline = Timeline()
         # Text and voice.
         self._clips = Clips()
@@ -67,7 +88,7 @@ class Reply:
         self._text_done = False
         self._clip = -1
         self._speaking: Speak | None = None
-        self._mute = False
+        self._mute = silent
         self._repeated: set[tuple[StageName, int]] = set()
         # What was sent.
         self._sent = 0
@@ -89,25 +110,66 @@ class Reply:
         return self._sent > 0
 
     @property
+    def ended(self) -> bool:
+        """True once everything was sent, though some of it may not be heard yet."""
+        return self._ended
+
+    @property
     def finished(self) -> bool:
         """True once everything was sent and has left the loudspeaker."""
         return self._ended and self.playhead >= self._timeline.total
 
     def heard(self) -> str:
         """The text that left the loudspeaker; all of it once the reply is finished."""
-        return self.text.strip() if self.finished else self._timeline.heard(self.playhead)
+        whole = self.finished or self._silent
+        return self.text.strip() if whole else self._timeline.heard(self.playhead)
+
+    def heard_until(self, pts: int) -> None:
+        """The client's own word for it, which counts more than a guess by the clock."""
+        self.playhead = min(pts, self._sent)
+
+    def close(self) -> Timeline:
+        """What is kept of it: which words were spoken when."""
+        self._timeline.forget_sound()
+        return self._timeline
 
     # ---- what happens --------------------------------------------------------------------------------------
 
     def begin(self) -> list[Command]:
         """Ask for the text."""
-        return [Ask(self.turn, self._history)]
+        return [self._ask()]
+
+    def on(self, event: OfReply) -> list[Command]:
+        """A stage answered."""
+        match event:
+            case ReplyText(_, text):
+                return self.wrote(text)
+            case ReplyCalled(_, call):
+                return self.called(call)
+            case ReplyEnded():
+                return self.wrote_all()
+            case SpeechReady():
+                return self.spoke(event)
+            case ClipEnded():
+                return self.spoke_clip(event)
+            case FramesReady():
+                return self.drew(event)
+            case FaceEnded():
+                return self.drew_span(event)
+            case _:  # pragma: no cover - the type checker refuses a forgotten event
+                assert_never(event)
 
     def wrote(self, text: str) -> list[Command]:
         """The language model wrote on."""
         self.text += text
         self._queue(self._clips.add(text))
         return [Show(ReplyDelta(self.turn, text)), *self.proceed()]
+
+    def called(self, call: ToolCall) -> list[Command]:
+        """The language model asks for a function."""
+        name = f"call_{self.turn}_{len(self.calls)}"
+        self.calls.append(Said("call", call.arguments, self.turn, id=name, call_id=call.call_id, function=call.name))
+        return [Show(Called(self.turn, name, call))]
 
     def wrote_all(self) -> list[Command]:
         """The language model has nothing to add."""
@@ -212,6 +274,9 @@ class Reply:
         """True once no more sound will come."""
         return self._mute or (self._text_done and not self._waiting and self._speaking is None)
 
+    def _ask(self) -> Ask:
+        return Ask(self.turn, self._history, self._wanted.instructions, self._wanted.tools)
+
     def _queue(self, clips: list[str]) -> None:
         if not self._mute:
             self._waiting += clips
@@ -291,8 +356,8 @@ class Reply:
         """The repeated call, or None if it was a repeat itself or cannot be repeated without saying things twice."""
         order: Command | None = None
         call = (stage, 0)
-        if stage == "llm" and not self.text:
-            order = Ask(self.turn, self._history)
+        if stage == "llm" and not self.text and not self.calls:
+            order = self._ask()
         elif stage == "tts" and self._speaking is not None:
             call = (stage, self._clip)
             order = self._speaking = replace(self._speaking, skip=self._timeline.spoken_of_clip())

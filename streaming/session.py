@@ -37,6 +37,7 @@ from streaming.events import (
     FaceEnded,
     FramesReady,
     Heard,
+    ReplyCalled,
     ReplyEnded,
     ReplyText,
     SpeechEnded,
@@ -70,7 +71,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ClientOrder = Show | Hold | Resume | Cancel | HangUp
+ClientOrder = Show | Hold | Resume | Cancel | Remember | HangUp
 """What the client is told."""
 
 
@@ -186,6 +187,7 @@ class Session:
             case Remember():
                 if self._remember:
                     await self._remember(command.item)
+                await self._client(command)
             case Cancel(turn):
                 for call in self._calls.pop(turn, set()):
                     call.cancel()
@@ -232,6 +234,10 @@ class Session:
         if failed:
             await self._inbox.put(failed)
 
+    def drive(self, driving: Driving) -> None:
+        """Add something else to each call from now on."""
+        self._driving = driving
+
     def _transcribe(self, order: Transcribe) -> None:
         """A final makes a partial that is still being worked on worthless."""
         if order.final and self._partial:
@@ -252,11 +258,15 @@ class Session:
 
     async def _ask(self, order: Ask) -> AsyncGenerator[Event]:
         driving = self._driving
-        stream = self._stages.responder.reply(order.history, driving.instructions, driving.tools)
+        instructions = driving.instructions if order.instructions is None else order.instructions
+        tools = driving.tools if order.tools is None else order.tools
+        stream = self._stages.responder.reply(order.history, instructions, tools)
         async with aclosing(self._timely(stream)) as answers:
             async for piece in answers:
                 if isinstance(piece, TextDelta):
                     yield ReplyText(order.turn, piece.text)
+                else:
+                    yield ReplyCalled(order.turn, piece)
         yield ReplyEnded(order.turn)
 
     async def _speak(self, order: Speak) -> AsyncGenerator[Event]:

@@ -68,11 +68,24 @@ class Transcript:
 class Said:
     """One item of the conversation: who said what, as it was heard."""
 
-    role: Literal["user", "assistant", "system", "tool"]
+    role: Literal["user", "assistant", "system", "call", "tool"]
+    """``call`` is the model's wish for a function, ``tool`` what the function gave back."""
     text: str
+    """Of a call its arguments, as JSON text."""
     turn: int
     cut: bool = False
     """True for a reply that was interrupted: ``text`` holds only what was heard."""
+    id: str = ""
+    """Chosen by whoever added the item; empty where role and turn say enough."""
+    call_id: str = ""
+    """Joins a call and what it gave back."""
+    function: str = ""
+    """Name of the function of a call."""
+
+    @property
+    def name(self) -> str:
+        """What the item is called; unique in a conversation."""
+        return self.id or f"{self.role}_{self.turn}"
 
 
 History = tuple[Said, ...]

@@ -59,6 +59,11 @@ class Timeline:
         """The newest clip was spoken to its end."""
         self._clips[-1].ended = True
 
+    def forget_sound(self) -> None:
+        """Keep only what was said when: enough to tell what was heard."""
+        self._sound.clear()
+        self._phones.clear()
+
     def sound(self, start: int, stop: int) -> bytes:
         """PCM16 from sample ``start`` up to ``stop``, as far as it is there."""
         return bytes(self._sound[start * SAMPLE_BYTES : stop * SAMPLE_BYTES])

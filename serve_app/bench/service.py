@@ -68,11 +68,11 @@ async def _turn(service: _Service, pcm16k: bytes) -> None:
     """One spoken turn over the socket, push-to-talk, heard to its end."""
     url = service.url.replace("http", "ws", 1) + "/v1/realtime"
     async with websockets.connect(url, subprotocols=[websockets.Subprotocol(SUBPROTOCOL)]) as client:
-        await client.send('{"type":"input_audio_buffer.clear"}')
+        await client.send('{"type":"avatar.press"}')
         for at in range(0, len(pcm16k) // 2, 320):
             block = pcm16k[at * 2 : at * 2 + 640]
             await client.send(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, 0, at, 0, block)))
-        await client.send('{"type":"input_audio_buffer.commit"}')
+        await client.send('{"type":"avatar.release"}')
         async with asyncio.timeout(TURN_S):
             async for message in client:
                 if isinstance(message, bytes):

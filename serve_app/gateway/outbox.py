@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from serve_app.gateway.ladder import Told
 from streaming.commands import Audio, Cancel, Frames, Hold, Show
 from streaming.session import ClientOrder
 
@@ -25,14 +26,14 @@ class Outbox:
 
     def __init__(self, size: int = OUTBOX) -> None:
         self._size = size
-        self._waiting: deque[ClientOrder | str] = deque()
+        self._waiting: deque[ClientOrder | Told] = deque()
         self._news = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, order: ClientOrder | str) -> None:
-        """Add an order, or a ready-made message. Raises OutboxFull if the client is not reading."""
+    def put(self, order: ClientOrder | Told) -> None:
+        """Add an order, or an event that was made for it. Raises OutboxFull if the client is not reading."""
         if len(self._waiting) >= self._size:
             raise OutboxFull(f"the client left {self._size} messages unread")
         if isinstance(order, Hold):
@@ -44,7 +45,7 @@ class Outbox:
             self._waiting.append(order)
         self._news.set()
 
-    async def take(self) -> ClientOrder | str:
+    async def take(self) -> ClientOrder | Told:
         """The next one; waits for it."""
         while not self._waiting:
             self._news.clear()
@@ -52,5 +53,5 @@ class Outbox:
         return self._waiting.popleft()
 
 
-def _media_of(order: ClientOrder | str, turn: int) -> bool:
+def _media_of(order: ClientOrder | Told, turn: int) -> bool:
     return isinstance(order, Show) and isinstance(order.message, Audio | Frames) and order.message.turn == turn

@@ -11,21 +11,21 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
+from serve_app.gateway import beta
 from serve_app.gateway.outbox import Outbox, OutboxFull
-from serve_app.gateway.wire import SUBPROTOCOL, Chosen, ClientError, Incoming, Outgoing
+from serve_app.gateway.reading import Incoming
+from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
+from serve_app.gateway.wishes import ClientError
 from serve_app.instruments import Instruments
-from streaming.commands import HangUp
+from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
-from streaming.events import Joined, Left
-from streaming.media import MIC_RATE, RATE
+from streaming.events import Event, Joined, Left, SpeechEnded, SpeechStarted
 from streaming.metrics import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
-from streaming.stages import Codec
 
 log = logging.getLogger(__name__)
 
@@ -45,28 +45,6 @@ class House:
     instruments: Instruments = field(default_factory=Instruments)
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a client chose; nothing of it changes once somebody has spoken."""
-
-    codec: Codec | None
-    live: bool = True
-
-    def with_update(self, chosen: Chosen) -> Wishes:
-        """These wishes after a ``session.update``. Raises ClientError for what we do not have."""
-        wishes = self
-        video = chosen.session.get("avatar", {}).get("video", {})
-        if "codec" in video:
-            codec = video["codec"]
-            if codec not in ("h264", "jpeg", None):
-                raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}", chosen.event_id)
-            wishes = replace(wishes, codec=codec)
-        listening = chosen.session.get("audio", {}).get("input", {})
-        if "turn_detection" in listening:
-            wishes = replace(wishes, live=listening["turn_detection"] is not None)
-        return wishes
-
-
 class Connection:
     """One client's socket from handshake to close."""
 
@@ -74,19 +52,25 @@ class Connection:
         self._socket = socket
         self._house = house
         self._id = f"sess_{uuid.uuid4().hex}"
-        self._own = SUBPROTOCOL in socket.scope.get("subprotocols", [])
-        self._wishes = Wishes("h264" if self._own else None)
+        offered = socket.scope.get("subprotocols", [])
+        self._subprotocol = next((name for name in (SUBPROTOCOL, STOCK) if name in offered), None)
+        self._own = self._subprotocol == SUBPROTOCOL
+        self._conduct = Conduct(self._id, house.stages.avatar, own=self._own)
         self._outbox = Outbox()
         begun = time.monotonic()
-        self._outgoing = Outgoing(binary=self._own, clock_ms=lambda: round((time.monotonic() - begun) * 1000))
-        self._incoming = Incoming()
+        old = beta.SUBPROTOCOL in offered or beta.HEADER in socket.headers.get("openai-beta", "")
+        self._outgoing = Outgoing(
+            self._conduct, clock_ms=lambda: round((time.monotonic() - begun) * 1000), beta=old and not self._own
+        )
+        self._incoming = Incoming(self._conduct)
+        self._codec = self._conduct.wishes.codec
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Serve this client until it leaves, or its session ends."""
-        await self._socket.accept(subprotocol=SUBPROTOCOL if self._own else None)
-        self._outbox.put(self._outgoing.event("session.created", session=self._described()))
+        await self._socket.accept(subprotocol=self._subprotocol)
+        self._outbox.put(("session.created", {"session": self._conduct.described()}))
         writer = asyncio.create_task(self._write(), name=f"writer {self._id}")
         reader = asyncio.create_task(self._read(), name=f"reader {self._id}")
         try:
@@ -115,36 +99,56 @@ class Connection:
             await self._take(data if data is not None else message["text"])
 
     async def _take(self, message: str | bytes) -> None:
+        before = self._conduct.wishes
         try:
-            said = self._incoming.of(message)
-            if isinstance(said, Chosen):
-                self._choose(said)
-                return
+            answers = self._incoming.of(message)
+            if self._session is not None and self._conduct.wishes.codec != self._codec:
+                self._conduct.wishes = before
+                raise ClientError("too_late", "choose the video before the first word")
         except ClientError as error:
-            self._outbox.put(self._outgoing.error(error))
+            self._outbox.put(of_error(error))
             return
-        for event in said:
-            await self._begun().happen(event)
+        if self._conduct.wishes is not before:
+            self._codec = self._conduct.wishes.codec
+            await self._agree(self._begun())
+        for answer in answers:
+            if isinstance(answer, tuple):
+                self._outbox.put(answer)
+            else:
+                await self._begun().happen(answer)
 
-    def _choose(self, chosen: Chosen) -> None:
-        wishes = self._wishes.with_update(chosen)
-        if self._session is not None and wishes != self._wishes:
-            raise ClientError("too_late", "choose video and turn detection before the first word", chosen.event_id)
-        self._wishes = wishes
-        self._outbox.put(self._outgoing.event("session.updated", session=self._described()))
-        self._begun()
+    async def _agree(self, session: Session) -> None:
+        """What the client chose holds from now on."""
+        session.drive(self._conduct.wishes.driving(self._house.driving))
+        await session.happen(self._conduct.wishes.agreed(self._pace()))
+
+    def _pace(self) -> Pace:
+        usual = self._house.pace
+        return usual if self._own else replace(Pace.blind(), look_ahead=usual.look_ahead)
 
     def _begun(self) -> Session:
         """The session; it begins with the first thing that a client says."""
         if self._session is None:
-            pace = self._house.pace if self._own else replace(Pace.blind(), look_ahead=self._house.pace.look_ahead)
-            conversation = Conversation(self._id, pace, codec=self._wishes.codec, live=self._wishes.live)
-            meter = Meter(self._house.instruments.record)
+            wishes = self._conduct.wishes
+            conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live)
+            meter = Meter(self._house.instruments.record, conversation.late)
+
+            def seen(event: Event, commands: list[Command]) -> None:
+                meter(event, commands)
+                self._note(event)
+
             self._session = Session(
-                conversation, self._house.stages, self._tell, driving=self._house.driving, journal=meter
+                conversation, self._house.stages, self._tell, driving=self._house.driving, journal=seen
             )
             self._running = asyncio.create_task(self._run(self._session), name=f"session {self._id}")
         return self._session
+
+    def _note(self, event: Event) -> None:
+        """When the person spoke: the messages that tell of it come later."""
+        if isinstance(event, SpeechStarted):
+            self._conduct.spoke_from = event.at
+        elif isinstance(event, SpeechEnded):
+            self._conduct.spoke_until = event.at
 
     async def _run(self, session: Session) -> None:
         record = self._house.instruments.record
@@ -172,8 +176,7 @@ class Connection:
     async def _write(self) -> None:
         while True:
             order = await self._outbox.take()
-            messages = [order] if isinstance(order, str) else self._outgoing.of(order)
-            for message in messages:
+            for message in self._outgoing.of(order):
                 if isinstance(message, str):
                     await self._socket.send_text(message)
                 else:
@@ -182,31 +185,3 @@ class Connection:
                 return
             # Sending does not yield while the buffer has room; a burst would starve the reader.
             await asyncio.sleep(0)
-
-    def _described(self) -> dict[str, Any]:
-        """The session as ``session.created`` and ``session.updated`` show it."""
-        avatar = self._house.stages.avatar
-        detection = {"type": "server_vad", "create_response": True, "interrupt_response": True}
-        return {
-            "id": self._id,
-            "object": "realtime.session",
-            "type": "realtime",
-            "audio": {
-                "input": {
-                    "format": {"type": "audio/pcm", "rate": MIC_RATE},
-                    "turn_detection": detection if self._wishes.live else None,
-                },
-                "output": {"format": {"type": "audio/pcm", "rate": RATE}},
-            },
-            "avatar": {
-                "id": avatar.id,
-                "video": {
-                    "codec": self._wishes.codec,
-                    "width": avatar.width,
-                    "height": avatar.height,
-                    "coded_width": avatar.coded_width,
-                    "coded_height": avatar.coded_height,
-                    "fps": avatar.fps,
-                },
-            },
-        }

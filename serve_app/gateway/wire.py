@@ -1,20 +1,25 @@
-"""Orders and events as they cross the socket: OpenAI Realtime names, our own under ``avatar.``, media in binary.
+"""What one client says and is told, as messages: OpenAI Realtime names, our own under ``avatar.``, media in binary.
 
-Pure: an order in, messages out; a message in, events out. What a message means for the conversation is decided
-there, not here. docs/protocol.md describes every name.
+Pure: a message in, events out; an order in, messages out. Replies are told in ladder.py, wishes read in wishes.py.
+What a message means for the conversation is decided there, not here. docs/protocol.md describes every name.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, assert_never
 
+from serve_app.gateway.audio import PCM16K, ToClient
+from serve_app.gateway.beta import in_beta
+from serve_app.gateway.items import Items, message
+from serve_app.gateway.ladder import Response, Told
+from serve_app.gateway.wishes import ClientError, Wishes
 from streaming.commands import (
     Audio,
+    Called,
     Cancel,
     Cut,
     Ended,
@@ -24,221 +29,250 @@ from streaming.commands import (
     Hold,
     Message,
     Notice,
+    Remember,
     ReplyDelta,
     Resume,
     Show,
     StateChanged,
+    Trimmed,
     UserCaption,
 )
-from streaming.events import Event, Heard, Played, TalkPressed, TalkReleased, Typed
-from streaming.media import Flag, Kind, Unit, WireError, pack, samples, unpack
+from streaming.media import MIC_RATE, RATE, Flag, Kind, Unit, pack, samples
 from streaming.session import ClientOrder
+from streaming.stages import Avatar, Said
 
 SUBPROTOCOL = "realtime-avatar.v1"
 """Offered by clients that take media as binary messages on the same socket."""
-
-TEXT_MOST = 4_000
-"""Characters of one typed message."""
-
-
-class ClientError(ValueError):
-    """A message that the client should not have sent; it is told so and the session goes on."""
-
-    def __init__(self, code: str, message: str, event_id: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.event_id = event_id
+STOCK = "realtime"
+"""Chosen only where it is offered."""
+KEPT = 8
+"""Responses of which the client may still speak."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A ``session.update``: what the client wants of the session."""
+class Conduct:
+    """What both directions of one client's socket must agree on."""
 
-    session: dict[str, Any]
-    event_id: str | None
+    def __init__(self, session: str, avatar: Avatar, *, own: bool) -> None:
+        self.session = session
+        self.avatar = avatar
+        self.own = own
+        """It offered ``realtime-avatar.v1``."""
+        self.wishes = Wishes("h264", sees_avatar=True, heard=PCM16K) if own else Wishes()
+        self.items = Items()
+        self.responses: dict[int, Response] = {}
+        self.waiting: tuple[bool, Any] | None = None
+        """Of the reply that was asked for and has not begun: text only, and its metadata."""
+        self.spoke_from = self.spoke_until = 0
+        """Microphone samples of the newest speech."""
+        self.added: set[str] = set()
+        """Items of the client's that it was not told of yet."""
+
+    @property
+    def active(self) -> Response | None:
+        """The response that is under way, as far as the client knows."""
+        newest = max(self.responses, default=0)
+        return None if not newest or self.responses[newest].over else self.responses[newest]
+
+    def response_of(self, item: str) -> Response | None:
+        """The response whose message this item is."""
+        return next((response for response in self.responses.values() if response.message == item), None)
+
+    def described(self) -> dict[str, Any]:
+        """The session as its client is shown it."""
+        return self.wishes.described(self.session, self.avatar)
 
 
 class Outgoing:
-    """Orders of one session as messages, numbered. ``binary`` False gives media as base64 in JSON."""
+    """Orders of one session as messages, numbered."""
 
-    def __init__(self, *, binary: bool, clock_ms: Callable[[], int]) -> None:
-        self._binary = binary
+    def __init__(self, conduct: Conduct, *, clock_ms: Callable[[], int], beta: bool = False) -> None:
+        self._conduct = conduct
         self._clock_ms = clock_ms
+        self._beta = beta
         self._seq = 0
+        self._speech: str | None = None
+        self._to_client: tuple[int, ToClient] | None = None
 
-    def event(self, kind: str, **fields: Any) -> str:
-        """One JSON event with the next number."""
-        self._seq += 1
-        return json.dumps({"type": kind, "event_id": f"evt_{self._seq}", **fields}, separators=(",", ":"))
+    def of(self, told: ClientOrder | Told) -> list[str | bytes]:
+        """The messages that tell a client of an order, or of an event that was made for it."""
+        if isinstance(told, tuple):
+            return [*self._event(told)]
+        return [out for one in self._ordered(told) for out in ([one] if isinstance(one, bytes) else self._event(one))]
 
-    def error(self, error: ClientError) -> str:
-        """What the client did wrong."""
-        told = {
-            "type": "invalid_request_error",
-            "code": error.code,
-            "message": str(error),
-            "param": None,
-            "event_id": error.event_id,
-        }
-        return self.event("error", error=told)
-
-    def of(self, order: ClientOrder) -> list[str | bytes]:
-        """The messages that tell a client of this order."""
-        match order:
-            case Show(message):
-                return self._shown(message)
-            case Hold(turn):
-                return [self.event("avatar.hold", turn=turn)]
-            case Resume(turn):
-                return [self.event("avatar.resume", turn=turn)]
-            case Cancel(turn):
-                return [self.event("avatar.flush", turn=turn)]
-            case HangUp(reason):
-                return [self.event("avatar.state", state="closed", reason=reason)]
-            case _:  # pragma: no cover - the type checker refuses a forgotten order
-                assert_never(order)
-
-    def _shown(self, message: Message) -> list[str | bytes]:
-        match message:
-            case StateChanged(state, turn):
-                begun = [self._response("response.created", turn, "in_progress")] if state == "thinking" else []
-                return [*begun, self.event("avatar.state", state=state, turn=turn)]
-            case UserCaption(text, final):
-                kind = "completed" if final else "delta"
-                field = {"transcript": text} if final else {"delta": text}
-                return [self.event(f"conversation.item.input_audio_transcription.{kind}", **field)]
-            case ReplyDelta(turn, text):
-                return [self._delta("response.output_audio_transcript.delta", turn, delta=text)]
-            case Audio():
-                return self._audio(message)
-            case Frames():
-                return self._frames(message)
-            case Ended(turn, pts, idle_frame):
-                end = self.event("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
-                return [end, self._response("response.done", turn, "completed")]
-            case Cut(turn, pts, text):
-                cut = self.event("avatar.cut", turn=turn, pts=pts, text=text)
-                return [cut, self._response("response.done", turn, "cancelled")]
-            case Failed(turn, stage, reason):
-                told = {"type": "server_error", "code": f"{stage}_failed", "message": reason, "turn": turn}
-                return [self.event("error", error=told)]
-            case Notice(turn, rung, reason):
-                return [self.event("avatar.notice", turn=turn, rung=rung, reason=reason)]
-            case _:  # pragma: no cover - the type checker refuses a forgotten message
-                assert_never(message)
-
-    def _response(self, kind: str, turn: int, status: str) -> str:
-        return self.event(kind, response={"id": f"resp_{turn}", "object": "realtime.response", "status": status})
-
-    def _delta(self, kind: str, turn: int, **fields: Any) -> str:
-        place = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}", "output_index": 0, "content_index": 0}
-        return self.event(kind, **place, **fields)
-
-    def _audio(self, audio: Audio) -> list[str | bytes]:
-        messages: list[str | bytes] = []
-        if audio.words:
-            words = [asdict(word) for word in audio.words]
-            messages.append(self.event("avatar.words", turn=audio.turn, words=words))
-        if self._binary:
-            messages.append(self._unit(Kind.AUDIO, Flag.NONE, audio.turn, audio.pts, audio.pcm))
-        else:
-            sound = base64.b64encode(audio.pcm).decode()
-            messages.append(self._delta("response.output_audio.delta", audio.turn, delta=sound))
-        return messages
-
-    def _frames(self, frames: Frames) -> list[str | bytes]:
-        if self._binary:
-            return [
-                self._unit(Kind.VIDEO, Flag.KEY if p.key else Flag.NONE, frames.turn, p.pts, p.data)
-                for p in frames.packets
-            ]
-        return [
-            self._delta(
-                "avatar.video.delta", frames.turn, pts=p.pts, key=p.key, delta=base64.b64encode(p.data).decode()
-            )
-            for p in frames.packets
-        ]
+    def _event(self, told: Told) -> Iterator[str]:
+        for kind, fields in in_beta(told) if self._beta else (told,):
+            self._seq += 1
+            yield json.dumps({"type": kind, "event_id": f"evt_{self._seq}", **fields}, separators=(",", ":"))
 
     def _unit(self, kind: Kind, flags: Flag, turn: int, pts: int, payload: bytes) -> bytes:
         self._seq += 1
         return pack(Unit(kind, flags, turn, self._seq, pts, self._clock_ms(), payload))
 
+    # ---- orders --------------------------------------------------------------------------------------------
 
-class Incoming:
-    """Messages of one client as events. Remembers only where its microphone is."""
+    def _ordered(self, order: ClientOrder) -> Iterator[Told | bytes]:
+        match order:
+            case Show(shown):
+                yield from self._shown(shown)
+            case Hold(turn):
+                yield from self._own("avatar.hold", turn=turn)
+            case Resume(turn):
+                yield from self._own("avatar.resume", turn=turn)
+            case Cancel(turn):
+                yield from self._own("avatar.flush", turn=turn)
+            case HangUp(reason):
+                yield from self._own("avatar.state", state="closed", reason=reason)
+            case Remember(item):
+                yield from self._remembered(item)
+            case _:  # pragma: no cover - the type checker refuses a forgotten order
+                assert_never(order)
 
-    def __init__(self) -> None:
-        self._mic = 0
+    def _own(self, kind: str, **fields: Any) -> Iterator[Told]:
+        """An event of ours, for clients that asked for the avatar; others may not bear names they do not know."""
+        if self._conduct.wishes.sees_avatar:
+            yield kind, fields
 
-    def of(self, message: str | bytes) -> list[Event] | Chosen:
-        """What a message says. Raises ClientError for one that says nothing we know."""
-        return self._unit(message) if isinstance(message, bytes) else self._json(message)
+    def _shown(self, shown: Message) -> Iterator[Told | bytes]:
+        match shown:
+            case StateChanged(state, turn):
+                yield from self._state(state, turn)
+            case UserCaption(text, final):
+                if not final:
+                    yield from self._own("avatar.caption", text=text)
+            case ReplyDelta(turn, text):
+                yield from self._response(turn).wrote(text)
+            case Audio():
+                yield from self._audio(shown)
+            case Frames():
+                yield from self._frames(shown)
+            case Called(turn, name, call):
+                yield from self._response(turn).called(name, call)
+            case Ended(turn, pts, idle_frame):
+                yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
+                yield from self._response(turn).ended()
+            case Cut(turn, pts, text):
+                yield from self._own("avatar.cut", turn=turn, pts=pts, text=text)
+                yield from self._response(turn).cut(
+                    text, "turn_detected" if self._conduct.wishes.live else "client_cancelled"
+                )
+            case Trimmed():
+                yield from self._trimmed(shown)
+            case Failed():
+                yield from self._failed(shown)
+            case Notice(turn, rung, reason):
+                yield from self._own("avatar.notice", turn=turn, rung=rung, reason=reason)
+            case _:  # pragma: no cover - the type checker refuses a forgotten message
+                assert_never(shown)
 
-    def _unit(self, message: bytes) -> list[Event]:
-        try:
-            unit = unpack(message)
-            count = samples(unit.payload)
-        except (WireError, ValueError) as error:
-            raise ClientError("bad_unit", str(error)) from None
-        if unit.kind is not Kind.MICROPHONE:
-            raise ClientError("bad_unit", f"clients send microphone units (16), not {unit.kind.name.lower()} units")
-        self._mic = max(self._mic, unit.pts + count)
-        return [Heard(unit.payload, unit.pts)]
+    def _state(self, state: str, turn: int) -> Iterator[Told]:
+        conduct = self._conduct
+        if state == "thinking" and turn not in conduct.responses:
+            yield from self._response(turn).begun()
+        if state == "listening" and conduct.wishes.live:
+            self._speech = self._speech or conduct.items.fresh()
+            at = conduct.spoke_from * 1000 // MIC_RATE
+            yield "input_audio_buffer.speech_started", {"audio_start_ms": at, "item_id": self._speech}
+        if state == "idle" and self._speech:
+            yield from self._speech_stopped()
+            self._speech = None
+        yield from self._own("avatar.state", state=state, turn=turn)
 
-    def _json(self, message: str) -> list[Event] | Chosen:
-        event = _parsed(message)
-        event_id = event.get("event_id")
-        try:
-            return self._event(event)
-        except ClientError as error:
-            raise ClientError(error.code, str(error), event_id) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise ClientError("invalid_event", f"{event.get('type')}: {_what(error)}", event_id) from None
+    def _speech_stopped(self) -> Iterator[Told]:
+        at = self._conduct.spoke_until * 1000 // MIC_RATE
+        yield "input_audio_buffer.speech_stopped", {"audio_end_ms": at, "item_id": self._speech}
 
-    def _event(self, event: dict[str, Any]) -> list[Event] | Chosen:
-        match event.get("type"):
-            case "session.update":
-                return Chosen(dict(event["session"]), event.get("event_id"))
-            case "input_audio_buffer.append":
-                pcm = base64.b64decode(event["audio"], validate=True)
-                at, self._mic = self._mic, self._mic + samples(pcm)
-                return [Heard(pcm, at)]
-            case "input_audio_buffer.clear":
-                return [TalkPressed(self._mic)]
-            case "input_audio_buffer.commit":
-                return [TalkReleased(self._mic)]
-            case "conversation.item.create":
-                return [Typed(_typed(event["item"]))]
-            case "response.create":
-                return []  # a reply begins by itself when the person's turn is over
-            case "avatar.playhead":
-                return [Played(int(event["turn"]), int(event["pts"]))]
-            case other:
-                raise ClientError("unknown_event", f"no event of type {other!r}; docs/protocol.md lists all")
+    def _response(self, turn: int) -> Response:
+        conduct = self._conduct
+        if turn not in conduct.responses:
+            silent, metadata = conduct.waiting or (conduct.wishes.silent, None)
+            conduct.waiting = None
+            sound = {"output": {"format": conduct.wishes.spoken.described(), "voice": conduct.wishes.voice}}
+            conduct.responses[turn] = Response(turn, silent, conduct.items, sound, metadata)
+            for old in sorted(conduct.responses)[:-KEPT]:
+                del conduct.responses[old]
+        return conduct.responses[turn]
+
+    def _audio(self, audio: Audio) -> Iterator[Told | bytes]:
+        if audio.words:
+            words = [asdict(word) for word in audio.words]
+            yield from self._own("avatar.words", turn=audio.turn, words=words)
+        response = self._response(audio.turn)
+        if self._conduct.own:
+            response.samples += samples(audio.pcm)
+            yield self._unit(Kind.AUDIO, Flag.NONE, audio.turn, audio.pts, audio.pcm)
+            return
+        if self._to_client is None or self._to_client[0] != audio.turn:
+            self._to_client = audio.turn, ToClient(self._conduct.wishes.spoken)
+        sound = base64.b64encode(self._to_client[1].take(audio.pcm)).decode()
+        yield from response.spoke(sound, samples(audio.pcm))
+
+    def _frames(self, frames: Frames) -> Iterator[Told | bytes]:
+        response = self._response(frames.turn)
+        for p in frames.packets:
+            if self._conduct.own:
+                yield self._unit(Kind.VIDEO, Flag.KEY if p.key else Flag.NONE, frames.turn, p.pts, p.data)
+            else:
+                picture = base64.b64encode(p.data).decode()
+                place = {"response_id": response.id, "item_id": response.message, "turn": frames.turn}
+                yield "avatar.video.delta", {**place, "pts": p.pts, "key": p.key, "delta": picture}
+
+    def _remembered(self, said: Said) -> Iterator[Told]:
+        """An item is stored: now it counts, and the client hears of it."""
+        conduct = self._conduct
+        if said.id in conduct.added:
+            conduct.added.discard(said.id)
+            item = conduct.items[said.id]
+            before = conduct.items.put(item, said.id)
+        elif said.role == "user":
+            name = self._speech or conduct.items.fresh()
+            if self._speech:
+                yield from self._speech_stopped()
+            self._speech = None
+            item = message(name, "user", [{"type": "input_audio", "transcript": None}])
+            before = conduct.items.put(item, said.name)
+            yield "input_audio_buffer.committed", {"previous_item_id": before, "item_id": name}
+        else:
+            return
+        yield "conversation.item.added", {"previous_item_id": before, "item": item}
+        yield "conversation.item.done", {"previous_item_id": before, "item": item}
+        if not said.id or said.id.startswith("heard_"):
+            yield from self._transcribed(item, said.text)
+
+    def _transcribed(self, item: dict[str, Any], text: str) -> Iterator[Told]:
+        kind, place = "conversation.item.input_audio_transcription", {"item_id": item["id"], "content_index": 0}
+        item["content"] = [{"type": "input_audio", "transcript": text}]
+        seconds = max(self._conduct.spoke_until - self._conduct.spoke_from, 0) / MIC_RATE
+        yield f"{kind}.delta", {**place, "delta": text}
+        yield f"{kind}.completed", {**place, "transcript": text, "usage": {"type": "duration", "seconds": seconds}}
+
+    def _trimmed(self, trimmed: Trimmed) -> Iterator[Told]:
+        response = self._conduct.responses.get(trimmed.turn)
+        if response is None or response.message is None:
+            return
+        self._conduct.items.put(response.item(trimmed.text, "incomplete"), f"assistant_{trimmed.turn}")
+        at = trimmed.pts * 1000 // RATE
+        place = {"item_id": response.message, "content_index": 0, "audio_end_ms": at}
+        yield "conversation.item.truncated", place
+
+    def _failed(self, failed: Failed) -> Iterator[Told]:
+        error = {"type": "server_error", "code": f"{failed.stage}_failed", "message": failed.reason}
+        if failed.turn:
+            self._response(failed.turn).failure = {"type": "failed", "error": error}
+        elif not self._conduct.wishes.sees_avatar:
+            place = {"item_id": self._speech or self._conduct.items.fresh(), "content_index": 0}
+            yield "conversation.item.input_audio_transcription.failed", {**place, "error": error}
+        # Stock clients end their session at an error that they did not cause; the response tells them.
+        if self._conduct.wishes.sees_avatar:
+            yield "error", {"error": {**error, "param": None, "event_id": None, "turn": failed.turn}}
 
 
-def _parsed(message: str) -> dict[str, Any]:
-    try:
-        event = json.loads(message)
-    except json.JSONDecodeError as error:
-        raise ClientError("invalid_json", f"a text message is one JSON object: {error}") from None
-    if not isinstance(event, dict):
-        raise ClientError("invalid_json", f"a text message is one JSON object, not {type(event).__name__}")
-    return event
-
-
-def _typed(item: dict[str, Any]) -> str:
-    text = " ".join(part["text"] for part in item["content"] if part.get("type") == "input_text").strip()
-    if not text:
-        raise ClientError("empty_text", "the message has no text; write something first")
-    if len(text) > TEXT_MOST:
-        raise ClientError("long_text", f"a message may have {TEXT_MOST} characters; this one has {len(text)}")
-    return text
-
-
-def _what(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"the field {error} is missing"
-    if isinstance(error, binascii.Error):
-        return "the audio is not base64"
-    return str(error)
+def of_error(error: ClientError) -> Told:
+    """What the client did wrong."""
+    told = {
+        "type": "invalid_request_error",
+        "code": error.code,
+        "message": str(error),
+        "param": error.param,
+        "event_id": error.event_id,
+    }
+    return "error", {"error": told}

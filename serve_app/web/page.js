@@ -53,11 +53,11 @@ const HEARD = {
     show(state);
     if (state === "thinking") page.player?.begin(turn);
   },
-  "conversation.item.input_audio_transcription.delta": ({ delta }) => line("you", "you", delta, true),
-  "conversation.item.input_audio_transcription.completed": ({ transcript }) => {
-    line("you", "you", transcript, false);
-    page.lines.delete("you");
-    page.asked = performance.now();
+  "avatar.caption": ({ text }) => line("you", "you", text, true),
+  "conversation.item.input_audio_transcription.completed": ({ transcript }) => said(transcript),
+  "conversation.item.added": ({ item }) => {
+    const written = item.role === "user" && item.content.find(({ type }) => type === "input_text");
+    if (written) said(written.text);
   },
   "response.output_audio_transcript.delta": ({ response_id, delta }) => {
     const known = page.lines.get(response_id)?.textContent ?? "";
@@ -85,6 +85,12 @@ const HEARD = {
   },
   error: ({ error }) => problem(error.message),
 };
+
+function said(text) {
+  line("you", "you", text, false);
+  page.lines.delete("you");
+  page.asked = performance.now();
+}
 
 function show(state) {
   document.body.dataset.state = state;
@@ -215,7 +221,7 @@ async function press() {
   $("talk").setAttribute("aria-pressed", "true");
   if (!(await microphone())) return release();
   if (!page.pressed) return;
-  say("input_audio_buffer.clear");
+  say("avatar.press");
   page.mic.open = true;
 }
 
@@ -225,7 +231,7 @@ function release() {
   $("talk").setAttribute("aria-pressed", "false");
   if (!page.mic?.open) return;
   page.mic.open = false;
-  say("input_audio_buffer.commit");
+  say("avatar.release");
 }
 
 $("talk").addEventListener("pointerdown", press);
@@ -248,9 +254,7 @@ $("typed").addEventListener("submit", async (event) => {
   if (!text) return;
   await wake();
   $("text").value = "";
-  say("conversation.item.create", {
-    item: { type: "message", role: "user", content: [{ type: "input_text", text }] },
-  });
+  say("avatar.say", { text });
 });
 $("idle").addEventListener("error", () => problem("The idle loop could not be loaded."));
 connect();

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from streaming import commands, events, media, stages
+from streaming import commands, events, media, pace, stages
 from streaming.commands import Command, Message
 from streaming.conversation import TRANSITIONS
 from streaming.events import Event, StageFailed, Tick
@@ -61,7 +61,7 @@ def test_every_event_and_order_stands_in_its_union() -> None:
     "word", [word for word in own(events) if word not in (StageFailed,)], ids=lambda word: word.__name__
 )
 def test_every_event_about_a_reply_says_its_turn_first(word: type) -> None:
-    reply = word.__name__.startswith(("Reply", "Speech", "Clip", "Frames", "Face", "Played"))
+    reply = word.__name__.startswith(("Reply", "Speech", "Clip", "Frames", "Face", "Played", "Truncated"))
     heard = word.__name__ in ("SpeechStarted", "SpeechEnded")
     names = [field.name for field in dataclasses.fields(word)]
     assert (names[:1] == ["turn"]) == (reply and not heard)
@@ -75,7 +75,7 @@ def test_every_order_about_a_reply_says_its_turn(word: type) -> None:
 
 
 def test_a_journal_knows_every_word_by_one_name() -> None:
-    spoken = [*own(events), *own(commands), *own(stages), media.FramePacket]
+    spoken = [*own(events), *own(commands), *own(stages), media.FramePacket, pace.Pace]
     assert sorted(KINDS) == sorted(word.__name__ for word in spoken), "two words of one name would be confused"
     for word in spoken:
         assert "kind" not in {field.name for field in dataclasses.fields(word)}, "the place of the word's own name"

@@ -25,21 +25,29 @@ from streaming.commands import (
 )
 from streaming.conversation import Conversation
 from streaming.events import (
+    Added,
+    Agreed,
     ClipEnded,
+    Dropped,
     Event,
     FaceEnded,
     FramesReady,
     Heard,
     Played,
+    Removed,
+    ReplyCalled,
     ReplyEnded,
     ReplyText,
+    Requested,
     SpeechEnded,
     SpeechReady,
     SpeechStarted,
     StageFailed,
+    Stopped,
     TalkPressed,
     TalkReleased,
     Tick,
+    Truncated,
     TurnJudged,
     Typed,
     UserSaid,
@@ -47,7 +55,7 @@ from streaming.events import (
 )
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.pace import Pace
-from streaming.stages import FaceState
+from streaming.stages import FaceState, Said, ToolCall
 from tests.streaming.stories import pcm
 
 WALKS, EVENTS = 500, 200
@@ -59,7 +67,7 @@ SENTENCES = [
     "Well ",
 ]
 WORDS = ["", "mhm", "stop", "what is the time", "[coughs]", "no, listen to me"]
-OfReply = (ReplyText, ReplyEnded, SpeechReady, ClipEnded, FramesReady, FaceEnded)
+OfReply = (ReplyText, ReplyCalled, ReplyEnded, SpeechReady, ClipEnded, FramesReady, FaceEnded)
 
 
 class World:
@@ -106,7 +114,25 @@ class World:
             lambda: TalkReleased(at),
             lambda: Typed(dice.choice(WORDS)),
             lambda: UserSaying(dice.choice(WORDS), dice.randrange(at + 1)),
+            lambda: self.of_items(),
         ]
+
+    def of_items(self) -> Event:
+        """What a client does that keeps the conversation's items itself."""
+        dice, turn = self.dice, self.talk.turn
+        item = Said(dice.choice(["user", "system", "tool"]), "an item", turn, id=f"item {self.now} {self.mic}")
+        return dice.choice(
+            [
+                Added(item, dice.choice([None, "", "user_1"])),
+                Removed(f"user_{turn}"),
+                Requested(silent=dice.choice([None, False, True])),
+                Requested(),
+                Stopped(),
+                Dropped(),
+                Truncated(max(turn - dice.randrange(3), 0), dice.randrange(2 * RATE)),
+                Agreed(dice.random() < 0.8, dice.random() < 0.8, dice.random() < 0.8, dice.random() < 0.2),
+            ]
+        )
 
     def microphone(self) -> Event:
         at, self.mic = self.mic, self.mic + 1600
@@ -136,6 +162,8 @@ class World:
                     return StageFailed(turn, "llm", "broke", lost=dice.random() < 0.5)
                 if dice.random() < 0.7:
                     return ReplyText(turn, dice.choice(SENTENCES))
+                if dice.random() < 0.1:
+                    return ReplyCalled(turn, ToolCall("1", "look", "{}"))
                 self.calls.remove(call)
                 return ReplyEnded(turn)
             case Speak(turn, clip):
@@ -170,9 +198,9 @@ class World:
             assert sum(self.talk.late.values()) == late_before + 1, f"{event} vanished without a count"
             assert commands == []
         for command in commands:
-            self.check(command)
+            self.check(command, current)
 
-    def check(self, command: Command) -> None:
+    def check(self, command: Command, current: int) -> None:
         turn = getattr(command, "turn", None)
         message = command.message if isinstance(command, Show) else None
         if isinstance(message, Audio | Frames | ReplyDelta | Ended):
@@ -196,7 +224,7 @@ class World:
             case Speak() | Ask() | Transcribe():
                 self.calls.append(command)
             case Hold(turn) | Resume(turn):
-                assert turn == self.talk.turn
+                assert turn in (current, self.talk.turn), "a reply that is over; the next may begin in the same event"
             case Show():
                 self.check_shown(message)
             case _:

@@ -33,7 +33,9 @@ def say(socket: WebSocketTestSession, kind: str, **fields: Any) -> None:
 
 
 def write(socket: WebSocketTestSession, text: str) -> None:
-    say(socket, "conversation.item.create", item={"content": [{"type": "input_text", "text": text}]})
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    say(socket, "conversation.item.create", item=item)
+    say(socket, "response.create")
 
 
 def until(socket: WebSocketTestSession, kind: str) -> list[dict[str, Any] | Unit]:
@@ -73,10 +75,10 @@ def test_a_stock_client_gets_text_frames_only_and_no_face(client: TestClient) ->
 
 def test_a_pressed_turn_is_understood(client: TestClient) -> None:
     with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
-        say(socket, "input_audio_buffer.clear")
+        say(socket, "avatar.press")
         for k in range(10):
             socket.send_bytes(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, k, k * 320, 0, b"\1\0" * 320)))
-        say(socket, "input_audio_buffer.commit")
+        say(socket, "avatar.release")
         told = until(socket, "conversation.item.input_audio_transcription.completed")
         assert told[-1]["transcript"] == "Hello there"  # type: ignore[index]
 
@@ -89,7 +91,9 @@ def test_errors_are_answered_and_the_session_lives(client: TestClient) -> None:
         assert until(socket, "error")[-1]["error"]["code"] == "unknown_codec"  # type: ignore[index]
         say(socket, "session.update", session={"avatar": {"video": {"codec": None}}})
         assert until(socket, "session.updated")[-1]["session"]["avatar"]["video"]["codec"] is None  # type: ignore[index]
-        say(socket, "session.update", session={"audio": {"input": {"turn_detection": None}}})
+        write(socket, "hi")
+        until(socket, "response.created")
+        say(socket, "session.update", session={"avatar": {"video": {"codec": "jpeg"}}})
         assert until(socket, "error")[-1]["error"]["code"] == "too_late"  # type: ignore[index]
         write(socket, "hi")
         until(socket, "response.done")

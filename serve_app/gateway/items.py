@@ -1,0 +1,129 @@
+"""The items of one conversation as its client knows them: names, order, content in OpenAI's words.
+
+The conversation has names of its own; this file joins the two. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streaming.stages import Said
+
+Item = dict[str, Any]
+
+
+class Items:
+    """What the client was told of, in order."""
+
+    def __init__(self) -> None:
+        self._order: list[str] = []
+        self._items: dict[str, Item] = {}
+        self._own: dict[str, str] = {}
+        self._count = 0
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def __getitem__(self, name: str) -> Item:
+        return self._items[name]
+
+    def fresh(self) -> str:
+        """A name that no item has."""
+        while True:
+            self._count += 1
+            if (name := f"item_{self._count}") not in self._items:
+                return name
+
+    def put(self, item: Item, own: str, after: str | None = None) -> str | None:
+        """Enter an item that the conversation calls ``own``; return the name before it, None if it is the first."""
+        name = item["id"]
+        if name in self._items:
+            self._items[name] = item
+        else:
+            at = 0 if after == "" else self._order.index(after) + 1 if after in self._items else len(self._order)
+            self._order.insert(at, name)
+            self._items[name] = item
+            self._own[name] = own
+        at = self._order.index(name)
+        return self._order[at - 1] if at else None
+
+    def own(self, name: str) -> str:
+        """What the conversation calls it."""
+        return self._own[name]
+
+    def drop(self, name: str) -> None:
+        """Take an item out."""
+        self._order.remove(name)
+        del self._items[name], self._own[name]
+
+
+def message(name: str, role: str, content: list[Item], status: str = "completed") -> Item:
+    """A message item."""
+    return {
+        "id": name,
+        "object": "realtime.item",
+        "type": "message",
+        "status": status,
+        "role": role,
+        "content": content,
+    }
+
+
+def call(name: str, call_id: str, function: str, arguments: str, status: str = "completed") -> Item:
+    """A function call item."""
+    return {
+        "id": name,
+        "object": "realtime.item",
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id,
+        "name": function,
+        "arguments": arguments,
+    }
+
+
+_TEXT = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
+
+
+def said_by(item: Item, turn: int) -> Said:
+    """What a client's item says. Raises KeyError or ValueError, one sentence."""
+    name, kind = item["id"], item.get("type", "message")
+    if kind == "function_call_output":
+        return Said("tool", str(item["output"]), turn, id=name, call_id=str(item["call_id"]))
+    if kind == "function_call":
+        arguments, function = str(item["arguments"]), str(item["name"])
+        return Said("call", arguments, turn, id=name, call_id=str(item["call_id"]), function=function)
+    if kind != "message":
+        raise ValueError(f"items are message, function_call or function_call_output, not {kind!r}")
+    role = item.get("role", "user")
+    if role not in _TEXT:
+        raise ValueError(f"messages are of user, assistant or system, not of {role!r}")
+    text = " ".join(filter(None, (_words(part) for part in item["content"]))).strip()
+    return Said(role, text, turn, id=name)
+
+
+def _words(part: Item) -> str:
+    """The words of a part; sound that comes without a transcript has none that we could use."""
+    return str(part.get("text") or part.get("transcript") or "")
+
+
+def shown(item: Item, said: Said) -> Item:
+    """A client's item as it is shown, with nothing missing."""
+    if said.role == "tool":
+        output = {"call_id": said.call_id, "output": said.text}
+        return {
+            "id": said.id,
+            "object": "realtime.item",
+            "type": "function_call_output",
+            "status": "completed",
+            **output,
+        }
+    if said.role == "call":
+        return call(said.id, said.call_id, said.function, said.text)
+    content = [
+        {"type": "input_audio", "transcript": part.get("transcript")}
+        if part.get("type") == "input_audio"
+        else {"type": part.get("type", _TEXT[said.role]), "text": _words(part)}
+        for part in item["content"]
+    ]
+    return message(said.id, said.role, content)

@@ -1,0 +1,262 @@
+"""Messages of one client as events, and what it is answered at once.
+
+Pure. A mistake of the client's is a ClientError that names the event; the session goes on. What is told of replies
+is in wire.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from serve_app.gateway.audio import FromClient
+from serve_app.gateway.items import said_by, shown
+from serve_app.gateway.ladder import Told
+from serve_app.gateway.wire import Conduct
+from serve_app.gateway.wishes import ClientError, modality, tool_of, tools_of
+from streaming.events import (
+    Added,
+    Dropped,
+    Event,
+    Heard,
+    Played,
+    Removed,
+    Requested,
+    Stopped,
+    TalkPressed,
+    TalkReleased,
+    Truncated,
+)
+from streaming.media import MIC_RATE, RATE, Kind, WireError, samples, unpack
+
+TEXT_MOST = 4_000
+"""Characters of one item."""
+BUFFER_MOST = 60 * MIC_RATE
+"""Samples of a turn that the client ends itself: what one call of recognition can take."""
+BLOCK = MIC_RATE // 5
+"""Samples of one Heard when a whole turn comes at once: the listener judges 200 ms at a time."""
+
+Answer = Event | Told
+
+
+class Incoming:
+    """Reads what one client sends."""
+
+    def __init__(self, conduct: Conduct) -> None:
+        self._conduct = conduct
+        self._form = conduct.wishes.heard
+        self._from_client = FromClient(self._form)
+        self._mic = 0
+        self._buffer = bytearray()
+        self._fresh = False
+        """True once sound came since the last commit."""
+
+    def of(self, sent: str | bytes) -> list[Answer]:
+        """What a message leads to. Raises ClientError for one that says nothing we know."""
+        if isinstance(sent, bytes):
+            return self._unit(sent)
+        event = _parsed(sent)
+        given = event.get("event_id")
+        event_id = given if isinstance(given, str) else None
+        try:
+            return self._event(event, event_id)
+        except ClientError as error:
+            raise ClientError(error.code, str(error), event_id, error.param) from None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ClientError("invalid_event", f"{event.get('type')}: {_what(error)}", event_id) from None
+
+    def _unit(self, sent: bytes) -> list[Answer]:
+        if not self._conduct.own:
+            raise ClientError("bad_unit", "binary messages need the subprotocol realtime-avatar.v1; send JSON")
+        try:
+            unit = unpack(sent)
+            count = samples(unit.payload)
+        except (WireError, ValueError) as error:
+            raise ClientError("bad_unit", str(error)) from None
+        if unit.kind is not Kind.MICROPHONE:
+            raise ClientError("bad_unit", f"clients send microphone units (16), not {unit.kind.name.lower()} units")
+        self._mic = max(self._mic, unit.pts + count)
+        return [Heard(unit.payload, unit.pts)]
+
+    def _event(self, event: dict[str, Any], event_id: str | None) -> list[Answer]:
+        conduct = self._conduct
+        match event.get("type"):
+            case "session.update":
+                return self._update(event["session"])
+            case "input_audio_buffer.append":
+                return self._append(base64.b64decode(event["audio"], validate=True))
+            case "input_audio_buffer.commit":
+                return self._commit()
+            case "input_audio_buffer.clear":
+                self._buffer.clear()
+                return [*([Dropped()] if conduct.wishes.live else []), ("input_audio_buffer.cleared", {})]
+            case "conversation.item.create":
+                return self._create(dict(event["item"]), event.get("previous_item_id"))
+            case "conversation.item.retrieve":
+                return [("conversation.item.retrieved", {"item": conduct.items[self._known(event, "retrieve")]})]
+            case "conversation.item.delete":
+                name = self._known(event, "delete")
+                own = conduct.items.own(name)
+                conduct.items.drop(name)
+                return [Removed(own), ("conversation.item.deleted", {"item_id": name})]
+            case "conversation.item.truncate":
+                return self._truncate(self._known(event, "truncate"), event["audio_end_ms"])
+            case "response.create":
+                return self._respond(event.get("response") or {})
+            case "response.cancel" | "output_audio_buffer.clear":
+                if conduct.active is None:
+                    raise ClientError("response_cancel_not_active", "Cancellation failed: no active response found")
+                return [Stopped()]
+            case _:
+                return self._avatar(event)
+
+    def _avatar(self, event: dict[str, Any]) -> list[Answer]:
+        match event.get("type"):
+            case "avatar.press":
+                return [TalkPressed(self._mic)]
+            case "avatar.release":
+                return [TalkReleased(self._mic)]
+            case "avatar.say":
+                return self._say(str(event["text"]))
+            case "avatar.playhead":
+                return [Played(int(event["turn"]), int(event["pts"]))]
+            case other:
+                raise ClientError("unknown_event", f"no event of type {other!r}; docs/protocol.md lists all")
+
+    # ---- the session and its sound -------------------------------------------------------------------------
+
+    def _update(self, session: Any) -> list[Answer]:
+        if not isinstance(session, dict):
+            raise ClientError("invalid_value", "session is an object", param="session")
+        conduct = self._conduct
+        conduct.wishes = conduct.wishes.with_update(session)
+        if conduct.wishes.heard != self._form:
+            self._form = conduct.wishes.heard
+            self._from_client = FromClient(self._form)
+        return [("session.updated", {"session": conduct.described()})]
+
+    def _append(self, data: bytes) -> list[Answer]:
+        if self._conduct.own and len(data) % 2:
+            raise ValueError("the audio holds half a sample; PCM16 comes in whole samples of 2 bytes")
+        pcm = self._from_client.take(data)
+        self._fresh = self._fresh or bool(pcm)
+        if not pcm:
+            return []
+        if self._conduct.wishes.live:
+            return self._heard(pcm)
+        if len(self._buffer) // 2 + samples(pcm) > BUFFER_MOST:
+            raise ClientError("buffer_full", "the buffer holds 60 s already; commit or clear it", param="audio")
+        self._buffer += pcm
+        return []
+
+    def _heard(self, pcm: bytes) -> list[Answer]:
+        at, self._mic = self._mic, self._mic + samples(pcm)
+        return [Heard(pcm, at)]
+
+    def _commit(self) -> list[Answer]:
+        if not self._fresh:
+            code = "input_audio_buffer_commit_empty"
+            raise ClientError(code, "Error committing input audio buffer: the buffer is empty; append sound first")
+        self._fresh = False
+        if self._conduct.wishes.live:
+            return [TalkReleased(self._mic)]
+        whole, self._buffer = bytes(self._buffer), bytearray()
+        begun = self._mic
+        blocks = [whole[at : at + 2 * BLOCK] for at in range(0, len(whole), 2 * BLOCK)]
+        heard = [event for block in blocks for event in self._heard(block)]
+        self._conduct.spoke_from, self._conduct.spoke_until = begun, self._mic
+        return [TalkPressed(begun, interrupts=False), *heard, TalkReleased(self._mic)]
+
+    # ---- items ---------------------------------------------------------------------------------------------
+
+    def _create(self, item: dict[str, Any], after: Any) -> list[Answer]:
+        conduct = self._conduct
+        name = item.get("id") or conduct.items.fresh()
+        if not isinstance(name, str) or name in conduct.items:
+            raise ClientError(
+                "item_create_duplicate_item_id", f"an item called {name!r} is there already", param="item.id"
+            )
+        if after not in (None, "root") and after not in conduct.items:
+            raise ClientError(
+                "item_create_invalid_previous_item_id", f"there is no item {after!r}", param="previous_item_id"
+            )
+        item["id"] = name
+        said = said_by(item, max(conduct.responses, default=0))
+        if not said.text and said.role != "tool" and not _has_sound(item):
+            raise ClientError("empty_text", "the message has no text; write something first", param="item.content")
+        if len(said.text) > TEXT_MOST and said.role != "tool":
+            raise ClientError("long_text", f"a message may have {TEXT_MOST} characters; this one has {len(said.text)}")
+        place = "" if after == "root" else after
+        conduct.items.put(shown(item, said), name, place)
+        conduct.added.add(name)
+        own = conduct.items.own(place) if place else place
+        return [Added(said, own)]
+
+    def _say(self, text: str) -> list[Answer]:
+        """A typed message for which everything else stops."""
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text.strip()}]}
+        added = self._create(item, None)
+        self._conduct.waiting = self._conduct.wishes.silent, None
+        return [Dropped(), Stopped(), *added, Requested()]
+
+    def _known(self, event: dict[str, Any], verb: str) -> str:
+        name = event["item_id"]
+        if name not in self._conduct.items:
+            code = f"item_{verb}_invalid_item_id"
+            raise ClientError(code, f"Error in {verb}: there is no item {name!r}", param="item_id")
+        return name
+
+    def _truncate(self, name: str, audio_end_ms: Any) -> list[Answer]:
+        response = self._conduct.response_of(name)
+        if response is None:
+            raise ClientError(
+                "item_truncate_invalid_item_id", f"{name} is no spoken reply, or an old one", param="item_id"
+            )
+        pts = int(audio_end_ms) * (RATE // 1000)
+        if pts < 0 or pts > response.samples + RATE // 1000:
+            length = response.samples * 1000 // RATE
+            raise ClientError(
+                "invalid_value",
+                f"Audio content of {length} ms is already shorter than {audio_end_ms} ms",
+                param="audio_end_ms",
+            )
+        return [Truncated(response.turn, min(pts, response.samples))]
+
+    def _respond(self, wanted: dict[str, Any]) -> list[Answer]:
+        conduct = self._conduct
+        if wanted.get("conversation") == "none" or wanted.get("input"):
+            raise ClientError("unsupported", "replies outside the conversation are not to be had; leave `input` out")
+        if conduct.active is not None or conduct.waiting:
+            code = "conversation_already_has_active_response"
+            raise ClientError(code, "Conversation already has an active response; wait for response.done or cancel it")
+        modalities = wanted.get("output_modalities", wanted.get("modalities"))
+        silent = conduct.wishes.silent if modalities is None else modality(modalities)
+        tools = None if wanted.get("tools") is None else tuple(map(tool_of, tools_of(wanted["tools"])))
+        if wanted.get("tool_choice", "auto") == "none":
+            tools = ()
+        conduct.waiting = silent, wanted.get("metadata")
+        return [Requested(wanted.get("instructions"), tools, silent)]
+
+
+def _has_sound(item: dict[str, Any]) -> bool:
+    return any(part.get("type") == "input_audio" for part in item.get("content", ()))
+
+
+def _parsed(sent: str) -> dict[str, Any]:
+    try:
+        event = json.loads(sent)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ClientError("invalid_json", f"a text message is one JSON object: {error}") from None
+    if not isinstance(event, dict):
+        raise ClientError("invalid_json", f"a text message is one JSON object, not {type(event).__name__}")
+    return event
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"the field {error} is missing"
+    if isinstance(error, binascii.Error):
+        return "the audio is not base64"
+    return str(error)

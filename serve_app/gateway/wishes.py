@@ -1,0 +1,255 @@
+"""What a client chose of its session: read from ``session.update``, shown in ``session.created`` and ``.updated``.
+
+GA and beta spellings are read; the GA one is shown. This file knows neither socket nor conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from serve_app.gateway.audio import PCM24K, Format, FormatUnknown, format_of
+from streaming.events import Agreed
+from streaming.media import MIC_RATE
+from streaming.pace import Pace
+from streaming.session import Driving
+from streaming.stages import Avatar, Codec, Tool
+
+SERVER_VAD: dict[str, Any] = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "create_response": True,
+    "interrupt_response": True,
+    "idle_timeout_ms": None,
+}
+SEMANTIC_VAD: dict[str, Any] = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
+LIMITS = {"prefix_padding_ms": (0, 2_000), "silence_duration_ms": (200, 5_000)}
+"""Milliseconds. Less silence than the listener needs to hear a pause cannot be told."""
+INSTRUCTIONS_MOST = 32_000
+"""Characters: what a model with a small context can still read."""
+TOOLS_MOST = 128
+
+
+class ClientError(ValueError):
+    """A message that the client should not have sent; it is told so and the session goes on."""
+
+    def __init__(self, code: str, message: str, event_id: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.event_id = event_id
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Everything that a client may choose."""
+
+    codec: Codec | None = None
+    """Of the face; None shows none."""
+    sees_avatar: bool = False
+    """It asked for ``avatar`` and so is told of it; stock clients are not."""
+    instructions: str = ""
+    voice: str = "default"
+    silent: bool = False
+    """Text only."""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    heard: Format = PCM24K
+    spoken: Format = PCM24K
+    transcription: Mapping[str, Any] | None = None
+    detection: Mapping[str, Any] | None = field(default_factory=lambda: SERVER_VAD)
+    """None: turns end when the client says so."""
+    rest: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What we take note of and have no use for."""
+
+    @property
+    def live(self) -> bool:
+        """True if turns are found by listening."""
+        return self.detection is not None
+
+    def with_update(self, session: Mapping[str, Any]) -> Wishes:
+        """These wishes after a ``session.update``. Raises ClientError for what we do not have."""
+        wishes = self
+        for key, value in _ga(session).items():
+            if key in _READERS:
+                wishes = _READERS[key](wishes, value)
+            elif key not in ("id", "object", "type", "expires_at", "client_secret"):
+                wishes = replace(wishes, rest={**wishes.rest, key: value})
+        return wishes
+
+    def agreed(self, pace: Pace) -> Agreed:
+        """How turns are taken, for the conversation."""
+        if self.detection is None:
+            return Agreed(live=False, answers=False, interrupts=False, silent=self.silent, pace=pace)
+        if "silence_duration_ms" in self.detection:
+            pace = replace(
+                pace,
+                end_of_turn=self.detection["silence_duration_ms"] * MIC_RATE // 1000,
+                pre_roll=self.detection["prefix_padding_ms"] * MIC_RATE // 1000,
+            )
+        answers, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
+        return Agreed(answers=answers, interrupts=interrupts, silent=self.silent, pace=pace)
+
+    def driving(self, usual: Driving) -> Driving:
+        """What goes with every call of a stage."""
+        return replace(
+            usual,
+            instructions=self.instructions or usual.instructions,
+            tools=tuple(map(tool_of, self.tools)),
+        )
+
+    def described(self, session: str, avatar: Avatar) -> dict[str, Any]:
+        """The session as its client is shown it."""
+        described = {
+            "id": session,
+            "object": "realtime.session",
+            "type": "realtime",
+            "model": "realtime-avatar",
+            "output_modalities": self.modalities,
+            "instructions": self.instructions,
+            "tools": [dict(tool) for tool in self.tools],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "truncation": "auto",
+            "tracing": None,
+            "prompt": None,
+            "include": None,
+            "audio": {
+                "input": {
+                    "format": self.heard.described(),
+                    "transcription": self.transcription and dict(self.transcription),
+                    "noise_reduction": None,
+                    "turn_detection": self.detection and dict(self.detection),
+                },
+                "output": {"format": self.spoken.described(), "voice": self.voice, "speed": 1.0},
+            },
+            **self.rest,
+        }
+        described["avatar"] = {
+            "id": avatar.id,
+            "video": {
+                "codec": self.codec,
+                "width": avatar.width,
+                "height": avatar.height,
+                "coded_width": avatar.coded_width,
+                "coded_height": avatar.coded_height,
+                "fps": avatar.fps,
+            },
+        }
+        return described
+
+    @property
+    def modalities(self) -> list[str]:
+        """In OpenAI's words."""
+        return ["text"] if self.silent else ["audio"]
+
+
+def tool_of(tool: Mapping[str, Any]) -> Tool:
+    """A declared function."""
+    return Tool(tool["name"], tool.get("description") or "", tool.get("parameters") or {"type": "object"})
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+def _ga(session: Mapping[str, Any]) -> dict[str, Any]:
+    """The session in GA's spelling, flat: ``audio.input.format`` and so on; beta's flat names become those."""
+    flat: dict[str, Any] = {}
+    for key, value in session.items():
+        if key == "audio" and isinstance(value, Mapping):
+            for side, parts in value.items():
+                for name, part in (parts or {}).items():
+                    flat[f"audio.{side}.{name}"] = part
+        else:
+            flat[_BETA.get(key, key)] = value
+    return flat
+
+
+_BETA = {
+    "modalities": "output_modalities",
+    "voice": "audio.output.voice",
+    "input_audio_format": "audio.input.format",
+    "output_audio_format": "audio.output.format",
+    "input_audio_transcription": "audio.input.transcription",
+    "turn_detection": "audio.input.turn_detection",
+}
+
+
+def modality(value: Any) -> bool:
+    """True if text only is wanted. Raises ClientError."""
+    if not isinstance(value, list) or not value or not set(value) <= {"audio", "text"}:
+        raise ClientError("invalid_value", f'modalities are ["audio"] or ["text"], not {value!r}', param="modalities")
+    return "audio" not in value
+
+
+def _instructions(wishes: Wishes, value: Any) -> Wishes:
+    text = str(value or "")
+    if len(text) > INSTRUCTIONS_MOST:
+        raise ClientError("invalid_value", f"instructions may have {INSTRUCTIONS_MOST:,} characters, not {len(text):,}")
+    return replace(wishes, instructions=text)
+
+
+def _tools(wishes: Wishes, value: Any) -> Wishes:
+    return replace(wishes, tools=tools_of(value))
+
+
+def tools_of(value: Any) -> tuple[Mapping[str, Any], ...]:
+    """Declared functions, checked. Raises ClientError."""
+    tools = tuple(value or ())
+    if len(tools) > TOOLS_MOST or not all(isinstance(tool, dict) and tool.get("name") for tool in tools):
+        raise ClientError("invalid_value", f"tools are at most {TOOLS_MOST} functions with a name each", param="tools")
+    return tools
+
+
+def _detection(wishes: Wishes, value: Any) -> Wishes:
+    if value is None:
+        return replace(wishes, detection=None)
+    kind = value.get("type", "server_vad") if isinstance(value, dict) else value
+    if kind not in ("server_vad", "semantic_vad"):
+        raise ClientError("invalid_value", f"turn_detection is server_vad, semantic_vad or null, not {kind!r}")
+    usual = SERVER_VAD if kind == "server_vad" else SEMANTIC_VAD
+    given = {name: part for name, part in value.items() if name in usual and part is not None}
+    for name, (least, most) in LIMITS.items():
+        if name in given and not (isinstance(given[name], int) and least <= given[name] <= most):
+            raise ClientError("invalid_value", f"{name} is {least} to {most} ms, not {given[name]!r}", param=name)
+    return replace(wishes, detection={**usual, **given})
+
+
+def _format(which: str) -> Any:
+    def read(wishes: Wishes, value: Any) -> Wishes:
+        try:
+            return replace(wishes, **{which: format_of(value)}) if value is not None else wishes
+        except FormatUnknown as error:
+            raise ClientError("unknown_format", str(error), param=f"audio.{which}") from None
+
+    return read
+
+
+def _avatar(wishes: Wishes, value: Any) -> Wishes:
+    video = (value or {}).get("video", {})
+    if "codec" not in video:
+        return replace(wishes, sees_avatar=True)
+    codec = video["codec"]
+    if codec not in ("h264", "jpeg", None):
+        raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
+    return replace(wishes, codec=codec, sees_avatar=True)
+
+
+_READERS: dict[str, Any] = {
+    "instructions": _instructions,
+    "output_modalities": lambda wishes, value: replace(wishes, silent=modality(value)),
+    "tools": _tools,
+    "audio.input.format": _format("heard"),
+    "audio.output.format": _format("spoken"),
+    "audio.output.voice": lambda wishes, value: replace(wishes, voice=str(value)),
+    "audio.input.transcription": lambda wishes, value: replace(wishes, transcription=value),
+    "audio.input.turn_detection": _detection,
+    "avatar": _avatar,
+}
