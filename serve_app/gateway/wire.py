@@ -239,11 +239,12 @@ class Outgoing:
             yield from self._transcribed(item, said.text)
 
     def _transcribed(self, item: dict[str, Any], text: str) -> Iterator[Told]:
-        kind, place = "conversation.item.input_audio_transcription", {"item_id": item["id"], "content_index": 0}
+        place = {"item_id": item["id"], "content_index": 0}
         item["content"] = [{"type": "input_audio", "transcript": text}]
         seconds = max(self._conduct.spoke_until - self._conduct.spoke_from, 0) / MIC_RATE
-        yield f"{kind}.delta", {**place, "delta": text}
-        yield f"{kind}.completed", {**place, "transcript": text, "usage": {"type": "duration", "seconds": seconds}}
+        yield "conversation.item.input_audio_transcription.delta", {**place, "delta": text}
+        told = {**place, "transcript": text, "usage": {"type": "duration", "seconds": seconds}}
+        yield "conversation.item.input_audio_transcription.completed", told
 
     def _trimmed(self, trimmed: Trimmed) -> Iterator[Told]:
         response = self._conduct.responses.get(trimmed.turn)

@@ -9,12 +9,14 @@ import pytest
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from streaming.commands import Audio, Cancel, Hold, ReplyDelta, Show
 
+HELLO = ("session.created", {"session": {}})
+
 
 async def test_order_is_kept() -> None:
     outbox = Outbox()
-    outbox.put("hello")
+    outbox.put(HELLO)
     outbox.put(Show(ReplyDelta(1, "a")))
-    assert [await outbox.take(), await outbox.take()] == ["hello", Show(ReplyDelta(1, "a"))]
+    assert [await outbox.take(), await outbox.take()] == [HELLO, Show(ReplyDelta(1, "a"))]
 
 
 async def test_an_interruption_overtakes_and_takes_the_stale_media_with_it() -> None:
@@ -43,13 +45,13 @@ async def test_the_taker_waits_for_news() -> None:
     taker = asyncio.create_task(outbox.take())
     await asyncio.sleep(0)
     assert not taker.done()
-    outbox.put("now")
-    assert await taker == "now"
+    outbox.put(HELLO)
+    assert await taker == HELLO
 
 
 def test_a_client_that_does_not_read_is_found_out() -> None:
     outbox = Outbox(2)
-    outbox.put("1")
-    outbox.put("2")
+    outbox.put(HELLO)
+    outbox.put(HELLO)
     with pytest.raises(OutboxFull, match="2 messages unread"):
-        outbox.put("3")
+        outbox.put(HELLO)
