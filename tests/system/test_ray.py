@@ -332,21 +332,29 @@ async def test_a_turn_through_ray_is_the_turn_in_one_process(local: Stages, undi
     assert_nothing_missing_and_nothing_twice(client, undisturbed)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each death as often as `--kills` says, every time at another place of the reply."""
+    if "kill" in metafunc.fixturenames:
+        metafunc.parametrize("kill", range(metafunc.config.getoption("--kills")))
+
+
 async def test_a_voice_killed_in_mid_clip_is_heard_to_its_end_once(
-    remote: Stages, serving: cluster.Serving, undisturbed: Client
+    kill: int, remote: Stages, serving: cluster.Serving, undisturbed: Client
 ) -> None:
     [pid] = await replicas(serving, "tts")
-    client = await turn(replace(remote, voice=cast(Any, Fatal(remote.voice, pid, call=3, items=2))))
+    fatal = Fatal(remote.voice, pid, call=2 + (kill + 1) % 3, items=1 + (kill + 1) % 2)
+    client = await turn(replace(remote, voice=cast(Any, fatal)))
     assert client.lost == ["tts"]
     assert_nothing_missing_and_nothing_twice(client, undisturbed)
     assert await replicas(serving, "tts") != [pid]
 
 
 async def test_a_face_killed_in_mid_span_is_seen_to_its_end_once(
-    remote: Stages, serving: cluster.Serving, undisturbed: Client
+    kill: int, remote: Stages, serving: cluster.Serving, undisturbed: Client
 ) -> None:
     [pid] = await replicas(serving, "face")
-    client = await turn(replace(remote, face=cast(Any, Fatal(remote.face, pid, call=4, items=9))))
+    fatal = Fatal(remote.face, pid, call=1 + (kill + 3) % 8, items=1 + (kill * 7 + 8) % 24)
+    client = await turn(replace(remote, face=cast(Any, fatal)))
     assert client.lost == ["face"]
     assert_nothing_missing_and_nothing_twice(client, undisturbed)
     assert await replicas(serving, "face") != [pid]
