@@ -55,7 +55,7 @@ class Echo:
     ) -> AsyncIterator[TextDelta | ToolCall]:
         yield ToolCall("1", "look", "{}")
         yield TextDelta("You said: ")
-        yield TextDelta(history[-1].text)
+        yield TextDelta(history[-1].text if history else "nothing")
 
 
 class Hum:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway import beta
+from serve_app.gateway.ladder import Told
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from serve_app.gateway.reading import Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
@@ -66,6 +67,7 @@ class Connection:
         self._codec = self._conduct.wishes.codec
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def serve(self) -> None:
         """Serve this client until it leaves, or its session ends."""
@@ -96,7 +98,10 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             data = message.get("bytes")
-            await self._take(data if data is not None else message["text"])
+            try:
+                await self._take(data if data is not None else message["text"])
+            except OutboxFull:
+                return
 
     async def _take(self, message: str | bytes) -> None:
         before = self._conduct.wishes
@@ -106,14 +111,14 @@ class Connection:
                 self._conduct.wishes = before
                 raise ClientError("too_late", "choose the video before the first word")
         except ClientError as error:
-            self._outbox.put(of_error(error))
+            await self._tell(of_error(error))
             return
         if self._conduct.wishes is not before:
             self._codec = self._conduct.wishes.codec
             await self._agree(self._begun())
         for answer in answers:
             if isinstance(answer, tuple):
-                self._outbox.put(answer)
+                await self._tell(answer)
             else:
                 await self._begun().happen(answer)
 
@@ -157,21 +162,29 @@ class Connection:
         await session.happen(Joined())
         try:
             await session.run(ticking())
+        except OutboxFull:
+            pass  # the client was told
         except Exception:
             log.exception("session %s broke", self._id)
-            await self._socket.close(CLOSE_BROKEN, "the session broke; connect again")
+            await self._close(CLOSE_BROKEN, "the session broke; connect again")
         finally:
             record("avatar_sessions_active", -1, {})
 
     # ---- out -----------------------------------------------------------------------------------------------
 
-    async def _tell(self, order: ClientOrder) -> None:
+    async def _tell(self, told: ClientOrder | Told) -> None:
+        """Queue it. Raises OutboxFull after closing the socket of a client that does not read."""
         try:
-            self._outbox.put(order)
+            self._outbox.put(told)
         except OutboxFull as error:
             log.warning("session %s: %s", self._id, error)
-            await self._socket.close(CLOSE_SLOW, str(error))
+            await self._close(CLOSE_SLOW, str(error))
             raise
+
+    async def _close(self, code: int, reason: str) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._socket.close(code, reason)
 
     async def _write(self) -> None:
         while True:
