@@ -206,8 +206,8 @@ class Reply:
         return self.proceed()
 
     def drew_span(self, event: FaceEnded) -> list[Command]:
-        """The span that is being drawn is complete."""
-        if self._span is None:
+        """The span that is being drawn is complete; the end of an earlier attempt at another one says nothing."""
+        if self._span is None or event.state.pts != self._drawn:
             self.late["FaceEnded"] += 1
             return []
         self._state, self._span = event.state, None

@@ -290,8 +290,8 @@ class Session:
             async for item in answers:
                 if isinstance(item, FaceState):
                     yield FaceEnded(order.turn, item)
-                else:
-                    yield FramesReady(order.turn, item.pts, (item,))
+                    return  # whatever becomes of the replica now, this call ended well
+                yield FramesReady(order.turn, item.pts, (item,))
 
     async def _timely(self, stream: AsyncIterator[T]) -> AsyncGenerator[T]:
         """The same stream; raises TimeoutError when an answer takes too long, and always closes it."""

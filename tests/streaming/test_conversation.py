@@ -361,6 +361,21 @@ def test_a_lost_face_draws_its_span_again_but_sends_only_what_is_missing() -> No
     assert talk.state == "idle"
 
 
+def test_the_end_of_an_earlier_attempt_does_not_end_the_span_that_is_being_drawn() -> None:
+    """A replica that dies right after its last picture is lost to the driver, though its span was complete."""
+    talk = Conversation("story", Pace.file())
+    (first,) = [c for event in spoken(asked(talk), 3 * SECOND) for c in talk.on(event) if isinstance(c, Animate)]
+    (second,) = [c for event in drawn(first) for c in talk.on(event) if isinstance(c, Animate)]
+    (again,) = talk.on(StageFailed(1, "face", "replica died", lost=True))
+    (third,) = [c for event in drawn(second) for c in talk.on(event) if isinstance(c, Animate)]
+    assert [c for event in drawn(second) for c in talk.on(event)] == [], "the repeat gives all of it once more"
+    told = answer(talk, [third])
+    assert talk.late == {"FramesReady": 25, "FaceEnded": 1}
+    starts = [c.span.pts for c in told if isinstance(c, Animate)]
+    assert starts == sorted(set(starts)) and isinstance(again, Animate)
+    assert all(c.state is not None and c.state.pts == c.span.pts for c in told if isinstance(c, Animate))
+
+
 def test_a_face_that_breaks_leaves_the_voice() -> None:
     talk = Conversation("story", Pace.file())
     speak = asked(talk)
