@@ -14,13 +14,13 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_socket
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from serve_app.playing import Playhead
@@ -127,7 +127,15 @@ class Avatar:
         if self._reporting:
             self._reporting.cancel()
             await asyncio.gather(self._reporting, return_exceptions=True)
+        rest = asyncio.create_task(self._drop_the_rest(), name="unread units")
         await self._socket.close()
+        await rest
+
+    async def _drop_the_rest(self) -> None:
+        """The goodbye comes after what nobody has read, and is not seen before that is."""
+        with suppress(ConnectionClosed, ConcurrencyError):  # whoever iterates in another task reads it too
+            while True:
+                await self._socket.recv()
 
     async def _send(self, kind: str, **fields: Any) -> None:
         await self._give(json.dumps({"type": kind, **fields}))
