@@ -114,6 +114,8 @@ def _add_talk(commands: _Commands) -> None:
     command.add_argument("--fast", action="store_true", help="do not feed at the pace of speech")
     command.add_argument("--vad", action="store_true", help="find the turns by listening; else the file is one")
     command.add_argument("--ray", action="store_true", help="call the stages over Ray Serve")
+    command.add_argument("--url", metavar="ws://HOST:PORT/v1/realtime", help="ask a running service")
+    command.add_argument("--key", help="key of that service, if it asks for one (`avatar key add` made it)")
     _profile(command)
 
 
