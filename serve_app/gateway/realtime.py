@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
+from serve_app.gateway.guest import guest_of
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from serve_app.gateway.wire import SUBPROTOCOL, Chosen, ClientError, Incoming, Outgoing
 from serve_app.instruments import Instruments
@@ -73,6 +74,7 @@ class Connection:
     def __init__(self, socket: WebSocket, house: House) -> None:
         self._socket = socket
         self._house = house
+        self._guest = guest_of(socket)
         self._id = f"sess_{uuid.uuid4().hex}"
         self._own = SUBPROTOCOL in socket.scope.get("subprotocols", [])
         self._wishes = Wishes("h264" if self._own else None)
@@ -124,6 +126,8 @@ class Connection:
             self._outbox.put(self._outgoing.error(error))
             return
         for event in said:
+            if self._guest:
+                self._guest.heard(event)
             await self._begun().happen(event)
 
     def _choose(self, chosen: Chosen) -> None:
@@ -162,6 +166,8 @@ class Connection:
     # ---- out -----------------------------------------------------------------------------------------------
 
     async def _tell(self, order: ClientOrder) -> None:
+        if self._guest:
+            self._guest.told(order)
         try:
             self._outbox.put(order)
         except OutboxFull as error:
