@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -122,7 +123,7 @@ class Door:
         bound = entry.ticket.origin if entry.ticket else ""
         if bound and origin != bound:
             raise Refusal(403, f"this client secret is for pages of {bound} only")
-        allowed = origin is None or origin == bound or origin in self._origins
+        allowed = origin is None or (bound and origin == bound) or origin in self._origins
         if allowed or (entry.key and origin in entry.key.origins) or _same_host(headers, trusted=bool(entry.key)):
             return
         raise Refusal(
@@ -136,7 +137,11 @@ class Door:
             return None
         if self._sessions[key.name] >= key.sessions:
             raise Refusal(429, f"key {key.name} has its {key.sessions} conversations at once already; end one")
-        if self.ledger.on(key.name, today()).audio_s >= key.audio_seconds:
+        try:
+            used = self.ledger.on(key.name, today()).audio_s
+        except (OSError, sqlite3.Error) as error:
+            raise Refusal(503, f"what key {key.name} has used cannot be read: {error}") from None
+        if used >= key.audio_seconds:
             raise Refusal(429, spent(key))
         self._sessions[key.name] += 1
         return Guest(key, self.ledger)
@@ -228,8 +233,11 @@ def _same_host(headers: Headers, *, trusted: bool) -> bool:
     page's, made to point here after it was loaded.
     """
     host = headers.get("host", "")
-    page = urlsplit(headers.get("origin", "")).netloc
-    return page == host and (trusted or _loopback(urlsplit(f"//{host}").hostname or ""))
+    try:
+        page, name = urlsplit(headers.get("origin", "")).netloc, urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # neither is an address
+        return False
+    return page == host and (trusted or _loopback(name))
 
 
 def _loopback(host: str) -> bool:

@@ -36,8 +36,8 @@ _ADD = """insert into used values (?, ?, ?, ?, ?, ?) on conflict (key, day) do u
     sessions = sessions + excluded.sessions, heard_s = heard_s + excluded.heard_s,
     spoken_s = spoken_s + excluded.spoken_s, tokens = tokens + excluded.tokens"""
 
-BUSY_S = 2.0
-"""Longest wait for another replica that writes, in seconds: a write takes a millisecond."""
+BUSY_S = 0.1
+"""Longest wait for another replica that writes, in seconds: a write takes a few milliseconds, and media waits too."""
 
 
 class Ledger:

@@ -182,6 +182,18 @@ async def test_the_key_is_sent_as_a_bearer_token() -> None:
     assert seen == ["Bearer secret"]
 
 
+async def test_it_writes_as_stock_clients_do() -> None:
+    seen: list[str] = []
+
+    async def listen(connection: ServerConnection) -> None:
+        seen.extend([json.loads(await connection.recv())["type"] for _ in range(2)])
+
+    async with stranger(listen) as url, connect(url, playhead=False) as avatar:
+        await avatar.say("hi")
+        assert [unit async for unit in avatar] == []
+    assert seen == ["conversation.item.create", "response.create"]
+
+
 async def test_what_is_no_service_of_ours_is_named(url: str) -> None:
     async with stranger(lambda connection: connection.wait_closed(), ours=False) as wrong:
         for address, line in (

@@ -92,7 +92,8 @@ def test_without_keys_this_machine_may_come_in_and_foreign_pages_may_not(rooms: 
     assert let_in(client, {"origin": "https://friend.example"}) == SUBPROTOCOL
     status, said = refused(client, {"origin": ELSEWHERE})
     assert status == 403 and ELSEWHERE in said
-    assert refused(client, {"origin": "null"})[0] == 403
+    for odd in ("null", "", "http://[", "http://127.0.0.1:8081"):
+        assert refused(client, {"origin": odd})[0] == 403
 
 
 def test_a_page_whose_name_was_made_to_point_here_may_not_come_in(rooms: Rooms) -> None:
@@ -270,6 +271,13 @@ def test_a_bucket_fills_again() -> None:
     assert [bucket.take(at) for at in (0.0, 0.0, 0.0, 0.1, 0.1, 9.0, 9.0, 9.0)] == [
         True, True, False, True, False, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_ledger_that_cannot_be_read_lets_nobody_in(rooms: Rooms, tmp_path: Path) -> None:
+    key = rooms.file.add("phone")
+    (tmp_path / "usage.sqlite3").write_text("no database")
+    status, said = refused(rooms.client(), bearer(key))
+    assert status == 503 and "cannot be read" in said
 
 
 def test_a_ledger_that_cannot_be_written_ends_no_conversation(
