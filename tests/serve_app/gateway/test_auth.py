@@ -11,17 +11,19 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.auth import Door
+from serve_app.gateway.auth import Door, Guard
 from serve_app.gateway.guest import Bucket, Guest, today
 from serve_app.gateway.keys import KeyFile
 from serve_app.gateway.ledger import Ledger, Used
 from serve_app.gateway.realtime import House
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.groups import Doorway
+from streaming.events import Heard
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
@@ -155,6 +157,25 @@ def test_a_key_may_be_used_by_its_own_pages(rooms: Rooms) -> None:
     assert refused(client, bearer(key, origin=ELSEWHERE))[0] == 403
 
 
+async def test_a_server_that_cannot_answer_with_a_status_closes_with_a_reason(rooms: Rooms) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def nothing() -> Message:
+        raise AssertionError("nobody is listened to")
+
+    async def room(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("nobody comes in")
+
+    rooms.file.add("phone")
+    await Guard(room, Door(rooms.file))({"type": "websocket", "headers": [], "subprotocols": []}, nothing, send)
+    (closed,) = sent
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
+    assert closed["reason"].startswith("this service asks for a key")
+
+
 # ---- client secrets ----------------------------------------------------------------------------------------
 
 
@@ -271,6 +292,28 @@ def test_a_bucket_fills_again() -> None:
     assert [bucket.take(at) for at in (0.0, 0.0, 0.0, 0.1, 0.1, 9.0, 9.0, 9.0)] == [
         True, True, False, True, False, True, True, False,
     ]  # fmt: skip
+
+
+async def test_conversations_of_one_key_share_its_day(rooms: Rooms) -> None:
+    """Each writes down what it used every 5 s, and reads what the others did."""
+    rooms.file.add("phone", audio_seconds=60.0)
+    guest = Guest(rooms.file.keys().by_name["phone"], rooms.ledger, lambda: rooms.time)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def word() -> Message:
+        return {"type": "websocket.receive", "text": "{}"}
+
+    receive = guest.receiving(word, send)
+    guest.heard(Heard(bytes(32_000), 0))
+    rooms.ledger.add("phone", today(), Used(0, 59.5))
+    assert (await receive())["type"] == "websocket.receive"
+    rooms.time += 5.0
+    assert (await receive())["type"] == "websocket.disconnect"
+    assert rooms.ledger.on("phone", today()) == Used(1, 60.5)
+    assert [message["code"] for message in sent] == [4029]
 
 
 def test_a_ledger_that_cannot_be_read_lets_nobody_in(rooms: Rooms, tmp_path: Path) -> None:
