@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _add_say(commands)
     _add_inspect(commands)
     _add_replay(commands)
+    _add_key(commands)
     _add_doctor(commands)
     return top
 
@@ -114,6 +115,8 @@ def _add_talk(commands: _Commands) -> None:
     command.add_argument("--fast", action="store_true", help="do not feed at the pace of speech")
     command.add_argument("--vad", action="store_true", help="find the turns by listening; else the file is one")
     command.add_argument("--ray", action="store_true", help="call the stages over Ray Serve")
+    command.add_argument("--url", metavar="ws://HOST:PORT/v1/realtime", help="ask a running service")
+    command.add_argument("--key", help="key of that service, if it asks for one (`avatar key add` made it)")
     _profile(command)
 
 
@@ -162,6 +165,31 @@ def _replay(chosen: argparse.Namespace) -> int:
     from serve_app import app, settings
 
     return replaying.main(chosen.journal, lambda: app.build_stages(settings.load(chosen.profile)))
+
+
+def _add_key(commands: _Commands) -> None:
+    key: _Parser = commands.add_parser("key", help="who may speak to the service", description="Keys to the service.")
+    orders = key.add_subparsers(title="orders", metavar="ORDER", required=True)
+    add = _command(orders, "add", _key("add"), "make a key, and print it this once")
+    add.add_argument("name", metavar="NAME", help="what to call it")
+    add.add_argument("--sessions", type=int, metavar="N", help="conversations at once (default: 8)")
+    add.add_argument("--audio-seconds", type=float, metavar="S", help="sound a day, both ways (default: 36,000 s)")
+    add.add_argument("--messages", type=float, metavar="N", help="messages a second (default: 200)")
+    add.add_argument("--origin", action="append", default=[], metavar="URL", help="pages that may use it; repeatable")
+    lists = _command(orders, "list", _key("show"), "name the keys and their limits")
+    remove = _command(orders, "remove", _key("remove"), "take a key away")
+    remove.add_argument("name", metavar="NAME", help="which")
+    for order in (add, lists, remove):
+        _profile(order)
+
+
+def _key(order: str) -> Callable[[argparse.Namespace], int]:
+    def work(chosen: argparse.Namespace) -> int:
+        from serve_app import keys
+
+        return getattr(keys, order)(chosen)
+
+    return work
 
 
 def _add_doctor(commands: _Commands) -> None:

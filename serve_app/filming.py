@@ -30,20 +30,60 @@ from streaming.session import Stages
 def talk(chosen: argparse.Namespace) -> int:
     """Answer the question in a sound file; write the film and what else was asked for."""
     manner = talking.Manner(fast=chosen.fast, vad=chosen.vad)
+    _check_call(chosen)
     wished = settings.load(chosen.profile)
     _check_names([chosen.out, chosen.report, chosen.labels, chosen.journal], read=chosen.question)
     pcm = read_question(chosen.question, manner.limit_s(_pace(wished)))
-    with ExitStack() as stack:
-        sink = None
-        if chosen.journal:
-            sink = stack.enter_context(stack.enter_context(whole(chosen.journal)).open("w", encoding="utf-8"))
-        how = _how(wished, stack.enter_context(Progress()), sink)
-        takes, told = asyncio.run(_talk(wished, pcm, manner, how, over_ray=chosen.ray))
+    if chosen.url:
+        takes, told = _call(chosen, wished, pcm, manner)
+    else:
+        takes, told = _ask(chosen, wished, pcm, manner)
     film = joined(takes)
     _write(chosen.out, film, chosen.labels)
     if chosen.report:
         write_json(chosen.report, told)
     return 0
+
+
+def _ask(
+    chosen: argparse.Namespace, wished: Settings, pcm: bytes, manner: talking.Manner
+) -> tuple[list[Take], dict[str, Any]]:
+    """Ask the stages of this machine."""
+    with ExitStack() as stack:
+        sink = None
+        if chosen.journal:
+            sink = stack.enter_context(stack.enter_context(whole(chosen.journal)).open("w", encoding="utf-8"))
+        how = _how(wished, stack.enter_context(Progress()), sink)
+        return asyncio.run(_talk(wished, pcm, manner, how, over_ray=chosen.ray))
+
+
+def _call(
+    chosen: argparse.Namespace, wished: Settings, pcm: bytes, manner: talking.Manner
+) -> tuple[list[Take], dict[str, Any]]:
+    """Ask a running service."""
+    from serve_app import calling
+
+    heard = wished.listener.choice()
+    listener = app.checked("asr", heard)(**heard.arguments)
+    with Progress() as progress:
+        return asyncio.run(calling.ask(calling.Line(chosen.url, chosen.key), pcm, manner, listener, progress))
+
+
+def _check_call(chosen: argparse.Namespace) -> None:
+    """Raise UserError for options that do not go together with --url, or need it."""
+    if not chosen.url:
+        if chosen.key:
+            raise UserError("--key is for a service elsewhere; name it with --url")
+        return
+    for option, why in {
+        "labels": "phones do not cross the wire",
+        "journal": "what happens inside the service does not cross the wire",
+        "ray": "the service knows where its stages run",
+    }.items():
+        if getattr(chosen, option):
+            raise UserError(f"--{option} does not go with --url, for {why}; leave one of them out")
+    if chosen.fast and chosen.vad:
+        raise UserError("--vad over the wire needs the pace of speech, to hear each answer out; leave out --fast")
 
 
 async def _talk(

@@ -134,6 +134,17 @@ class Gateway(BaseModel):
     """How long clients have to go elsewhere when a replica of the gateway stops."""
 
 
+class Doorway(BaseModel):
+    """Who may come in; docs/protocol.md says how they show it."""
+
+    model_config = _STRICT
+
+    keys: str = ""
+    """File with the keys that `avatar key add` made; empty: ``keys.toml`` in the data folder of this program."""
+    origins: tuple[str, ...] = ()
+    """Pages of other hosts that may speak to the service: ``https://example.org``."""
+
+
 class Share(BaseModel):
     """What one deployment gets of the cluster."""
 

@@ -6,7 +6,6 @@ What runs is composed in app.py and cluster.py; this file says how far the start
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import sys
@@ -18,9 +17,9 @@ import uvicorn
 from serve_app.app import build_stages
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
+from serve_app.gateway.auth import Door
 from serve_app.gateway.realtime import House
 from serve_app.gateway.server import idle_clip, port_of_ours, server_config, shared_socket
-from serve_app.groups import Gateway
 from serve_app.settings import Settings, load
 
 Say = Callable[[str], None]
@@ -29,13 +28,14 @@ Say = Callable[[str], None]
 def main(*, local: bool, profile: str | None, host: str | None = None, port: int | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM. ``host`` and ``port`` None are those of the settings.
 
-    Raises UserError if it cannot start: the port is taken, a setting or a model is wrong.
+    Raises UserError if it cannot start: the port is taken, a setting or a model is wrong, or others could come in
+    without a key.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     wished = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(profile, gateway=wished) if wished else load(profile)
-    refuse_the_world(settings.gateway)
+    Door.of(settings.door, settings.gateway.host)  # says so at once if others could come in without a key
     begun = time.monotonic()
 
     def say(text: str) -> None:
@@ -48,24 +48,12 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
     return 0
 
 
-def refuse_the_world(listening: Gateway) -> None:
-    """Raise UserError for an address that others can reach: nobody is asked who they are yet."""
-    try:
-        safe = ipaddress.ip_address(listening.host).is_loopback
-    except ValueError:
-        safe = listening.host == "localhost"
-    if not safe:
-        raise UserError(
-            f"{listening.host} can be reached from other machines and this version asks nobody for a key; "
-            "listen on 127.0.0.1 and put a proxy that does in front of it"
-        )
-
-
 async def _local(settings: Settings, say: Say) -> None:
     """Everything in this process."""
     stages = await asyncio.to_thread(build_stages, settings, lambda name, state: say(f"{name}: {state}"))
     house = House(stages, settings.reporting_pace(), settings.driving())
-    server = uvicorn.Server(server_config(build_gateway(house, idle_clip)))
+    door = Door.of(settings.door, settings.gateway.host)
+    server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
     listener = shared_socket(settings.gateway)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
     while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody

@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from serve_app.errors import UserError
-from serve_app.groups import Cluster, Gateway, Language, Picture, Speech, Stage, Timing
+from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Timing
 from streaming.media import MIC_RATE, RATE
 from streaming.pace import Pace
 from streaming.session import Driving
@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     face: Picture = Picture()
     pace: Timing = Timing()
     gateway: Gateway = Gateway()
+    door: Doorway = Doorway()
     ray: Cluster = Cluster()
 
     @classmethod

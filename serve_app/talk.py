@@ -88,7 +88,7 @@ async def ask(stages: Stages, pcm: bytes, manner: Manner, how: How | None = None
     conversation = _conversation(stages, how, live=manner.vad)
     feed = _Feed(pcm, manner, conversation, recorder, how.progress)
     await _held(conversation, stages, recorder, feed.give, how, clocked=not manner.fast)
-    takes = _answered(recorder, "reply", "no words were understood; speak closer to the microphone")
+    takes = answered(recorder, "reply", "no words were understood; speak closer to the microphone")
     return takes, report(takes, feed.spoken_at, paced=not manner.fast)
 
 
@@ -195,7 +195,7 @@ async def say(stages: Stages, text: str, how: How | None = None) -> list[Take]:
         await recorder.until(spoken)
 
     await _held(conversation, replace(stages, responder=Echo()), recorder, give, how)
-    return _answered(recorder, "text", "nothing was said")
+    return answered(recorder, "text", "nothing was said")
 
 
 # ---- both --------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ async def _no_clock() -> AsyncIterator[int]:
     yield 0  # pragma: no cover - makes this a generator
 
 
-def _answered(recorder: Recorder, what: str, nothing: str) -> list[Take]:
+def answered(recorder: Recorder, what: str, nothing: str) -> list[Take]:
     """The replies. Raises UserError if a stage failed, if there is none, or if none of it (``what``) can be heard."""
     if recorder.failures:
         raise UserError(recorder.failures[0])

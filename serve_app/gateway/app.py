@@ -14,12 +14,20 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from serve_app.gateway.auth import Door, Guard
+from serve_app.gateway.desk import add_desk
 from serve_app.gateway.realtime import Connection, House
 
 
-def build_gateway(house: House, idle_of: Callable[[str], Path | None]) -> FastAPI:
-    """The application. ``idle_of`` gives the idle loop of an avatar, or None for one that nobody knows."""
+def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Door | None = None) -> FastAPI:
+    """The application. ``idle_of`` gives the idle loop of an avatar, or None for one that nobody knows.
+
+    ``door`` None is open to everybody but the pages of other hosts.
+    """
     app = FastAPI(title="Realtime Avatar", docs_url=None, redoc_url=None)
+    door = door or Door()
+    app.add_middleware(Guard, door=door)
+    add_desk(app, door)
     page = Path(str(files("serve_app") / "web"))
 
     @app.websocket("/v1/realtime")

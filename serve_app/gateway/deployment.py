@@ -18,6 +18,7 @@ from ray import serve
 
 from serve_app.app import remote_stages
 from serve_app.gateway.app import build_gateway
+from serve_app.gateway.auth import Door
 from serve_app.gateway.realtime import House
 from serve_app.gateway.server import idle_clip, server_config, shared_socket
 from serve_app.settings import Settings
@@ -34,10 +35,13 @@ class GatewayReplica:
     _server: uvicorn.Server | None = None
 
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
-        """Listen. Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start."""
+        """Listen. Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start,
+        UserError if others could reach it without a key.
+        """
         self._drain_s = settings.gateway.drain_s
         house = House(remote_stages(settings), settings.reporting_pace(), settings.driving())
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip)))
+        door = Door.of(settings.door, settings.gateway.host)
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
         async with asyncio.timeout(STARTED_S):
             while not server.started:

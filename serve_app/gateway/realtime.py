@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway import beta
+from serve_app.gateway.guest import guest_of
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from serve_app.gateway.reading import Incoming
@@ -52,6 +53,7 @@ class Connection:
     def __init__(self, socket: WebSocket, house: House) -> None:
         self._socket = socket
         self._house = house
+        self._guest = guest_of(socket)
         self._id = f"sess_{uuid.uuid4().hex}"
         offered = socket.scope.get("subprotocols", [])
         self._subprotocol = next((name for name in (SUBPROTOCOL, STOCK) if name in offered), None)
@@ -119,13 +121,16 @@ class Connection:
         for answer in answers:
             if isinstance(answer, tuple):
                 await self._tell(answer)
-            else:
-                await self._begun().happen(answer)
+                continue
+            if self._guest:
+                self._guest.heard(answer)
+            await self._begun().happen(answer)
 
     async def _agree(self, session: Session) -> None:
         """What the client chose holds from now on."""
         session.drive(self._conduct.wishes.driving(self._house.driving))
-        await session.happen(self._conduct.wishes.agreed(self._pace()))
+        # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
+        await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own))
 
     def _pace(self) -> Pace:
         usual = self._house.pace
@@ -174,6 +179,8 @@ class Connection:
 
     async def _tell(self, told: ClientOrder | Told) -> None:
         """Queue it. Raises OutboxFull after closing the socket of a client that does not read."""
+        if self._guest and not isinstance(told, tuple):
+            self._guest.told(told)
         try:
             self._outbox.put(told)
         except OutboxFull as error:

@@ -84,18 +84,18 @@ class Wishes:
                 wishes = replace(wishes, rest={**wishes.rest, key: value})
         return wishes
 
-    def agreed(self, pace: Pace) -> Agreed:
-        """How turns are taken, for the conversation."""
+    def agreed(self, pace: Pace, *, answers: bool) -> Agreed:
+        """How turns are taken, for the conversation. ``answers``: a turn that the client ends itself is answered."""
         if self.detection is None:
-            return Agreed(live=False, answers=False, interrupts=False, silent=self.silent, pace=pace)
+            return Agreed(live=False, answers=answers, interrupts=False, silent=self.silent, pace=pace)
         if "silence_duration_ms" in self.detection:
             pace = replace(
                 pace,
                 end_of_turn=self.detection["silence_duration_ms"] * MIC_RATE // 1000,
                 pre_roll=self.detection["prefix_padding_ms"] * MIC_RATE // 1000,
             )
-        answers, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
-        return Agreed(answers=answers, interrupts=interrupts, silent=self.silent, pace=pace)
+        created, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
+        return Agreed(answers=created, interrupts=interrupts, silent=self.silent, pace=pace)
 
     def driving(self, usual: Driving) -> Driving:
         """What goes with every call of a stage."""

@@ -10,16 +10,46 @@ function say(type, fields = {}) {
   if (page.socket?.readyState === WebSocket.OPEN) page.socket.send(JSON.stringify({ type, ...fields }));
 }
 
-function connect() {
+// A key comes as #key=ak_… at the end of the address; it is kept for this tab and taken out of the address at once.
+const given = new URLSearchParams(location.hash.slice(1)).get("key");
+if (given) {
+  sessionStorage.setItem("key", given);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+// What to offer at the handshake. A browser can send no key there: the key buys a secret that lasts a minute.
+async function offers() {
+  const key = sessionStorage.getItem("key");
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const answer = await fetch("/v1/realtime/client_secrets", { method: "POST", headers });
+  const told = await answer.json();
+  if (answer.status === 401 && !key) throw new Error("It asks for a key: add #key=ak_… to the address of this page.");
+  if (!answer.ok) throw new Error(told.detail);
+  return ["realtime-avatar.v1", `openai-insecure-api-key.${told.value}`];
+}
+
+function again() {
+  show("reconnecting");
+  setTimeout(connect, 1000);
+}
+
+async function connect() {
+  let offered;
+  try {
+    offered = await offers();
+  } catch (error) {
+    if (!(error instanceof TypeError)) problem(error.message); // a TypeError: nobody is there yet
+    return again();
+  }
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/v1/realtime`, ["realtime-avatar.v1"]);
+  const socket = new WebSocket(`${scheme}://${location.host}/v1/realtime`, offered);
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => (typeof data === "string" ? hear(JSON.parse(data)) : unit(data));
-  socket.onclose = () => {
-    show("reconnecting");
+  socket.onclose = ({ code, reason }) => {
+    if (code === 4029) problem(reason);
     page.player?.drop();
     document.body.dataset.face = "idle";
-    setTimeout(connect, 1000);
+    again();
   };
   page.socket = socket;
   page.micAt = 0;

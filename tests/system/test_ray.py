@@ -283,7 +283,7 @@ async def turn(stages: Stages) -> Client:
 
 
 class Fatal:
-    """A stage whose replica is killed while it works on call number ``call``, after ``items`` items of it came."""
+    """A stage whose replica is killed while it works on call number ``call``, when ``items`` of its items have come."""
 
     def __init__(self, stage: Any, pid: int, call: int, items: int) -> None:
         self._stage, self._pid, self._call, self._items = stage, pid, call, items
@@ -299,17 +299,16 @@ class Fatal:
 
     async def _over(self, stream: Any) -> AsyncIterator[Any]:
         self._calls += 1
-        fatal = self._calls == self._call
-        count = 0
+        fatal, killed, count = self._calls == self._call, False, 0
         async with aclosing(stream):
             async for item in stream:
-                killed = fatal and count >= self._items
+                count += 1
+                if fatal and not killed and (count == self._items or isinstance(item, FaceState)):
+                    os.kill(self._pid, signal.SIGKILL)
+                    killed = True
                 self.outlived = self.outlived or (killed and isinstance(item, FaceState))
                 yield item
-                count += 1
-                if fatal and count == self._items:
-                    os.kill(self._pid, signal.SIGKILL)
-        self.outlived = self.outlived or (fatal and count >= self._items)
+        self.outlived = self.outlived or killed
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -340,7 +339,7 @@ async def test_a_turn_through_ray_is_the_turn_in_one_process(local: Stages, undi
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each death as often as `--kills` says, every time at another place of the reply."""
     if "kill" in metafunc.fixturenames:
-        metafunc.parametrize("kill", range(metafunc.config.getoption("--kills")))
+        metafunc.parametrize("kill", range(int(metafunc.config.getoption("--kills") or 1)))
 
 
 async def test_a_voice_killed_in_mid_clip_is_heard_to_its_end_once(

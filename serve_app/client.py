@@ -1,0 +1,284 @@
+"""The Python SDK: a conversation with a running service.
+
+    async with connect("ws://localhost:8080/v1/realtime") as avatar:
+        await avatar.say("How do you move your lips?")
+        async for unit in avatar:
+            ...
+
+Needs ``websockets`` and ``streaming/`` only. What units there are is told in units.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_socket
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from serve_app.playing import Playhead
+from serve_app.units import BadMessage, End, Hold, Reader, Told, Trouble
+from streaming.media import MIC_RATE, SAMPLE_BYTES, Flag, Kind, Unit, pack, samples
+
+SUBPROTOCOL = "realtime-avatar.v1"
+REPORT_S = 0.25
+"""Seconds between two reports of the playhead."""
+
+BLOCK = MIC_RATE // 10
+"""Most microphone samples at 16 kHz in one message: 100 ms."""
+
+LARGEST = 2**22
+"""Bytes of one message from the server."""
+
+OPEN_S = 10.0
+"""Longest wait for the connection and the description of the session, in seconds."""
+
+MEANING = {
+    1001: "the service is going away; connect again",
+    1006: "the connection was lost without a word; look at the network, or at the service's log",
+    1009: "a message was larger than the service takes; send less at once",
+    1011: "the session broke on the service's side; its log says why; connect again",
+    1012: "the service restarts; connect again",
+    4008: "this client did not read what it was sent; read units as they come, and connect again",
+    4029: "more was sent than the key allows; send less",
+}
+"""What the codes of a closed connection mean; docs/protocol.md lists them."""
+
+
+class AvatarError(Exception):
+    """The conversation cannot begin or go on; the message is one sentence that says what to do."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        """Close code of the socket or HTTP status of its refusal; None if the service was not reached."""
+
+
+class Avatar:
+    """One conversation. Make it with ``connect``, speak or write to it, and iterate over what it tells.
+
+    Read steadily: nothing is received, and no playhead moves, while nobody iterates. Iteration ends when the
+    connection is closed in order; otherwise it raises AvatarError.
+    """
+
+    def __init__(self, socket: ClientConnection, *, playhead: bool = True) -> None:
+        self._socket = socket
+        self._reader = Reader()
+        self._seq = 0
+        self._heard = 0
+        self._begun = time.monotonic()
+        self._playhead = Playhead(self._begun) if playhead else None
+        self._reporting: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session as the service last described it: sizes, rates and what was chosen."""
+        return self._reader.session
+
+    # ---- to the avatar -------------------------------------------------------------------------------------
+
+    async def say(self, text: str) -> None:
+        """Write to it; a reply begins. Raises AvatarError if the connection is closed, as every method here does."""
+        await self._send("avatar.say", text=text)
+
+    async def hear(self, pcm16k: bytes) -> None:
+        """Let it hear PCM16 mono at 16 kHz, at the pace of speech. Raises ValueError on half a sample."""
+        samples(pcm16k)
+        for at in range(0, len(pcm16k), BLOCK * SAMPLE_BYTES):
+            block = pcm16k[at : at + BLOCK * SAMPLE_BYTES]
+            clock = round((time.monotonic() - self._begun) * 1000)
+            await self._give(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, self._seq, self._heard, clock, block)))
+            self._heard += samples(block)
+
+    async def press(self) -> None:
+        """Press to talk: it falls silent, and a turn begins with the sound that follows."""
+        await self._send("avatar.press")
+
+    async def release(self) -> None:
+        """The turn is complete."""
+        await self._send("avatar.release")
+
+    async def configure(self, **session: Any) -> None:
+        """Choose before the first word: ``configure(avatar={"video": {"codec": None}})``. See ``session.update``.
+
+        The answer comes with the next units: ``session`` changes, or a Trouble says what was wrong.
+        """
+        await self._send("session.update", session={"type": "realtime", **session})
+
+    async def report_playhead(self, turn: int, pts: int) -> None:
+        """Say which sample of reply ``turn``, at 24 kHz, has not been heard yet. Needed with ``playhead=False`` only.
+
+        The service sends little more than a second past it.
+        """
+        await self._send("avatar.playhead", turn=turn, pts=pts)
+
+    async def close(self) -> None:
+        """Leave."""
+        if self._reporting:
+            self._reporting.cancel()
+            await asyncio.gather(self._reporting, return_exceptions=True)
+        rest = asyncio.create_task(self._drop_the_rest(), name="unread units")
+        await self._socket.close()
+        await rest
+
+    async def _drop_the_rest(self) -> None:
+        """The goodbye comes after what nobody has read, and is not seen before that is."""
+        with suppress(ConnectionClosed, ConcurrencyError):  # whoever iterates in another task reads it too
+            while True:
+                await self._socket.recv()
+
+    async def _send(self, kind: str, **fields: Any) -> None:
+        await self._give(json.dumps({"type": kind, **fields}))
+
+    async def _give(self, message: str | bytes) -> None:
+        try:
+            await self._socket.send(message)
+        except ConnectionClosed as closed:
+            raise _gone(closed) from None
+        self._seq += 1
+
+    # ---- from the avatar -----------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Told:
+        while True:
+            unit = await self._next()
+            if unit is not None:
+                await self._play(unit)
+                return unit
+
+    async def _next(self) -> Told | None:
+        try:
+            return self._reader.of(await self._socket.recv())
+        except BadMessage as error:
+            raise AvatarError(f"{error}; client and service are of versions that do not fit") from None
+        except ConnectionClosed as closed:
+            if closed.rcvd is not None and closed.rcvd.code == 1000:
+                raise StopAsyncIteration from None
+            raise _gone(closed) from None
+
+    async def _play(self, unit: Told) -> None:
+        if self._playhead is None:
+            return
+        self._playhead.pictures = _codec(self.session) is not None
+        self._playhead.take(unit, time.monotonic())
+        if isinstance(unit, Hold):
+            await self._report(self._playhead)
+        elif isinstance(unit, End):
+            self._news.set()
+
+    # ---- the playhead --------------------------------------------------------------------------------------
+
+    async def _report(self, playhead: Playhead) -> None:
+        await self.report_playhead(*playhead.at(time.monotonic()))
+
+    async def _keep_reporting(self, playhead: Playhead) -> None:
+        """Report four times a second, and at once when a reply has been heard to its end."""
+        while True:
+            ends = playhead.ends_in(time.monotonic())
+            try:
+                async with asyncio.timeout(REPORT_S if ends is None else min(REPORT_S, ends)):
+                    await self._news.wait()
+                self._news.clear()  # what is known of the end has changed: count anew
+            except TimeoutError:
+                try:
+                    await self._report(playhead)
+                except AvatarError:
+                    return  # whoever iterates is told of it
+
+    # ---- opening -------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        """Wait until the session is described."""
+        while not self.session:
+            try:
+                unit = await self._next()
+            except StopAsyncIteration:
+                raise AvatarError("the service closed the connection before the session began", 1000) from None
+            if isinstance(unit, Trouble):
+                raise AvatarError(unit.error)
+        if self._playhead:
+            self._reporting = asyncio.create_task(self._keep_reporting(self._playhead), name="playhead reports")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+@asynccontextmanager
+async def connect(url: str, *, api_key: str | None = None, playhead: bool = True) -> AsyncIterator[Avatar]:
+    """A conversation with the service at ``url`` (``ws://HOST:PORT/v1/realtime``) for as long as the block lasts.
+
+    ``api_key`` is sent as ``Authorization: Bearer``. With ``playhead`` a loudspeaker is simulated and reported: the
+    reply comes as fast as a person hears it; without, call ``report_playhead`` yourself or it stops after about a
+    second. Raises AvatarError if the service cannot be reached, refuses, or does not speak our protocol.
+    """
+    socket = await _socket(url, api_key)
+    async with Avatar(socket, playhead=playhead) as avatar:
+        if socket.subprotocol != SUBPROTOCOL:
+            raise AvatarError(f"{url} does not speak {SUBPROTOCOL}; is it the address of /v1/realtime?")
+        try:
+            async with asyncio.timeout(OPEN_S):
+                await avatar._open()
+        except TimeoutError:
+            raise AvatarError(f"{url} did not describe the session within {OPEN_S:g} s; look at its log") from None
+        yield avatar
+
+
+async def _socket(url: str, api_key: str | None) -> ClientConnection:
+    try:
+        return await connect_socket(
+            url,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            additional_headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
+            compression=None,
+            max_size=LARGEST,
+            open_timeout=OPEN_S,
+        )
+    except InvalidURI:
+        raise AvatarError(f"{url} is no address; write ws://HOST:PORT/v1/realtime") from None
+    except InvalidStatus as refused:
+        response = refused.response
+        said = _sentence(bytes(response.body or b"")) or response.reason_phrase
+        raise AvatarError(
+            f"{url} refuses the connection ({response.status_code}): {said}", response.status_code
+        ) from None
+    except InvalidHandshake as error:
+        raise AvatarError(f"{url} is no WebSocket: {error}") from None
+    except (OSError, TimeoutError) as error:
+        why = str(error) or "no answer"
+        raise AvatarError(f"{url} cannot be reached ({why}); is `avatar run` running there?") from None
+
+
+def _sentence(body: bytes) -> str:
+    """What a refusal says: its ``detail``, or a short text."""
+    text = body.decode(errors="replace").strip()
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text[:200]
+    return str(said.get("detail", "")) if isinstance(said, dict) else ""
+
+
+def _gone(closed: ConnectionClosed) -> AvatarError:
+    code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
+    meaning = MEANING.get(code) or reason or "the connection was closed"
+    return AvatarError(f"{meaning} (close code {code}{f': {reason}' if reason and reason != meaning else ''})", code)
+
+
+def _codec(session: dict[str, Any]) -> str | None:
+    return session.get("avatar", {}).get("video", {}).get("codec")

@@ -1,0 +1,241 @@
+"""The SDK at the real gateway, with stub stages behind it: what a program says and what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from serve_app.client import SUBPROTOCOL, Avatar, AvatarError, connect
+from serve_app.gateway import wire
+from serve_app.gateway.app import build_gateway
+from serve_app.gateway.realtime import House
+from serve_app.units import Caption, Cut, End, Flush, Hold, Picture, Sound, State, Text, Told, Trouble, Words
+from streaming.media import FRAME, RATE
+from streaming.pace import Pace
+from streaming.session import Driving, Stages
+from tests.serve_app.gateway.live import serving
+from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
+
+LOUD = b"\1\0" * 3200
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving())
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        yield f"{url}/v1/realtime"
+
+
+async def until(avatar: Avatar, true: Callable[[Told], bool]) -> list[Told]:
+    """What is told, up to the first unit for which ``true``."""
+    told: list[Told] = []
+    async for unit in avatar:
+        told.append(unit)
+        if true(unit):
+            break
+    return told
+
+
+def idle(unit: Told) -> bool:
+    return isinstance(unit, State) and unit.state == "idle"
+
+
+async def test_a_question_is_written_and_the_face_answers(url: str) -> None:
+    async with connect(url) as avatar:
+        assert avatar.session["avatar"]["video"]["fps"] == 25
+        await avatar.say("hi")
+        told = await until(avatar, idle)
+    assert told[0] == State("thinking", 1)
+    assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "You said: hi"
+    assert sum(len(unit.pcm) for unit in told if isinstance(unit, Sound)) == RATE  # half a second
+    assert [unit.pts for unit in told if isinstance(unit, Picture)] == [k * FRAME for k in range(13)]
+    assert [word.text for unit in told if isinstance(unit, Words) for word in unit.words] == ["w"] * 5
+    assert [unit.pts for unit in told if isinstance(unit, End)] == [RATE // 2]
+
+
+async def test_the_simulated_loudspeaker_takes_as_long_as_a_real_one(url: str) -> None:
+    loop = asyncio.get_running_loop()
+    async with connect(url) as avatar:
+        await avatar.say("hi")
+        await until(avatar, lambda unit: isinstance(unit, Picture))
+        begun = loop.time()
+        await until(avatar, idle)
+        assert loop.time() - begun > 0.3, "half a second of sound, of which a little was heard before"
+
+
+async def test_without_it_the_reply_ends_when_the_program_says_so(url: str) -> None:
+    async with connect(url, playhead=False) as avatar:
+        await avatar.say("hi")
+        (*_, end) = await until(avatar, lambda unit: isinstance(unit, End))
+        assert isinstance(end, End)
+        await avatar.report_playhead(end.turn, end.pts)
+        assert await until(avatar, idle) == [State("idle", 1)]
+
+
+async def test_a_pressed_turn_is_heard_and_understood(url: str) -> None:
+    async with connect(url) as avatar:
+        await avatar.configure(audio={"input": {"turn_detection": None}})
+        await avatar.press()
+        await avatar.hear(LOUD)
+        await avatar.release()
+        told = await until(avatar, lambda unit: isinstance(unit, Caption) and unit.final)
+        assert told[-1] == Caption("Hello there", True)
+        assert avatar.session["audio"]["input"]["turn_detection"] is None
+
+
+async def test_pressing_interrupts_and_says_what_was_heard(url: str) -> None:
+    async with connect(url, playhead=False) as avatar:
+        await avatar.say("hi")
+        await until(avatar, lambda unit: isinstance(unit, Sound))
+        await avatar.press()
+        told = await until(avatar, lambda unit: isinstance(unit, Cut))
+        assert [unit for unit in told if isinstance(unit, Flush)] == [Flush(1)]
+
+
+async def test_speech_over_a_reply_holds_it(url: str) -> None:
+    async with connect(url) as avatar:
+        await avatar.say("hi")
+        await until(avatar, lambda unit: isinstance(unit, Sound))
+        await avatar.hear(LOUD)
+        assert (await until(avatar, lambda unit: isinstance(unit, Hold)))[-1] == Hold(1)
+
+
+async def test_a_client_without_pictures_is_told_none(url: str) -> None:
+    async with connect(url) as avatar:
+        await avatar.configure(avatar={"video": {"codec": None}})
+        await avatar.say("hi")
+        told = await until(avatar, idle)
+        assert not [unit for unit in told if isinstance(unit, Picture)]
+
+
+async def test_a_mistake_is_told_and_the_conversation_lives(url: str) -> None:
+    async with connect(url, playhead=False) as avatar:
+        await avatar.configure(avatar={"video": {"codec": "av1"}})
+        (trouble,) = await until(avatar, lambda unit: isinstance(unit, Trouble))
+        assert isinstance(trouble, Trouble) and trouble.ours and trouble.code == "unknown_codec"
+        with pytest.raises(ValueError, match="whole samples"):
+            await avatar.hear(b"\1")
+        await avatar.say("hi")
+        await until(avatar, lambda unit: isinstance(unit, End))
+
+
+# ---- what can go wrong -------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def stranger(answer: Callable[[ServerConnection], Awaitable[None]], *, ours: bool = True) -> AsyncIterator[str]:
+    """The address of a server that greets as ours does and then does what it likes."""
+
+    async def greet(connection: ServerConnection) -> None:
+        if ours:
+            await connection.send('{"type":"session.created","session":{"id":"a"}}')
+        await answer(connection)
+
+    offered = [Subprotocol(SUBPROTOCOL)] if ours else None
+    async with serve(greet, "127.0.0.1", 0, subprotocols=offered) as server:
+        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "line"),
+    [
+        (4008, "unread", "this client did not read what it was sent; read units as they come, and connect again"),
+        (1011, "", "the session broke on the service's side; its log says why; connect again"),
+        (4999, "a new reason", "a new reason"),
+    ],
+)
+async def test_a_close_code_becomes_a_sentence(code: int, reason: str, line: str) -> None:
+    async with (
+        stranger(lambda connection: connection.close(code, reason)) as url,
+        connect(url, playhead=False) as avatar,
+    ):
+        with pytest.raises(AvatarError, match="close code") as told:
+            await anext(avatar)
+        assert str(told.value).startswith(line) and told.value.code == code
+        with pytest.raises(AvatarError):
+            await avatar.say("still there?")
+
+
+async def test_a_connection_that_is_closed_in_order_ends_the_iteration() -> None:
+    async with stranger(lambda connection: connection.close()) as url, connect(url, playhead=False) as avatar:
+        assert [unit async for unit in avatar] == []
+
+
+async def test_the_key_is_sent_as_a_bearer_token() -> None:
+    seen: list[str | None] = []
+
+    async def look(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(connection.request.headers.get("Authorization"))
+
+    async with stranger(look) as url, connect(url, api_key="secret", playhead=False) as avatar:
+        assert [unit async for unit in avatar] == []
+    assert seen == ["Bearer secret"]
+
+
+async def test_a_typed_message_is_one_message() -> None:
+    seen: list[str] = []
+
+    async def listen(connection: ServerConnection) -> None:
+        seen.extend([json.loads(await connection.recv())["type"] for _ in range(1)])
+
+    async with stranger(listen) as url, connect(url, playhead=False) as avatar:
+        await avatar.say("hi")
+        assert [unit async for unit in avatar] == []
+    assert seen == ["avatar.say"]
+
+
+async def test_what_is_no_service_of_ours_is_named(url: str) -> None:
+    async with stranger(lambda connection: connection.wait_closed(), ours=False) as wrong:
+        for address, line in (
+            ("no address", "is no address; write ws://HOST:PORT"),
+            ("ws://127.0.0.1:1/v1/realtime", r"cannot be reached .*; is `avatar run` running there\?"),
+            (wrong, "does not speak realtime-avatar.v1"),
+            (url.replace("realtime", "nothing"), "refuses the connection"),
+        ):
+            with pytest.raises(AvatarError, match=line):
+                async with connect(address):
+                    pass
+
+
+async def test_a_message_that_cannot_be_read_is_said() -> None:
+    wrong = json.dumps({"type": "avatar.cut", "turn": 1})
+    async with stranger(lambda connection: connection.send(wrong)) as url, connect(url, playhead=False) as avatar:
+        with pytest.raises(AvatarError, match="versions that do not fit"):
+            await anext(avatar)
+
+
+# ---- what it needs -----------------------------------------------------------------------------------------
+
+
+def test_it_offers_what_the_gateway_speaks() -> None:
+    assert SUBPROTOCOL == wire.SUBPROTOCOL
+
+
+def test_it_needs_websockets_and_the_conversations_vocabulary_only() -> None:
+    """-S leaves out what an editable install loads at the start of every Python."""
+    root = Path(__file__).parents[2]
+    script = (
+        "import json, sys\n"
+        f"sys.path[:0] = {[str(root), *(path for path in sys.path if path.endswith('-packages'))]!r}\n"
+        "import serve_app.client\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    packages = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert {name for name in packages if name[0] != "_"} <= {"numpy", "serve_app", "streaming", "websockets"}
+    assert [name for name in loaded if name.startswith("serve_app.")] == [
+        "serve_app.client",
+        "serve_app.playing",
+        "serve_app.units",
+    ]

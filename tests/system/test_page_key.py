@@ -1,0 +1,46 @@
+"""The page at a service that asks for a key: without one it says so, with one it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from serve_app.gateway.keys import KeyFile
+from tests.system.service import running
+from tests.system.test_page import CHROMIUM, FLAGS, free_port
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+]
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+def test_the_page_needs_a_key_and_shows_it_once(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = KeyFile(tmp_path / "keys.toml")
+    key = file.add("page")
+    monkeypatch.setenv("AVATAR_DOOR__KEYS", str(file.path))
+    with running("--local", "--host", "0.0.0.0", "--port", str(free_port())) as url:
+        url = url.replace("0.0.0.0", "localhost")
+        page = browser.new_page()
+        page.goto(url)
+        page.wait_for_function("document.all.problem.innerText.includes('#key=')")
+        page = browser.new_page()
+        page.goto(f"{url}/#key={key}")
+        page.wait_for_function("document.body.dataset.state === 'idle'")
+        assert key not in page.url
+        page.fill("#text", "What is twelve times seven?")
+        page.click("form button")
+        page.wait_for_function("document.body.dataset.state === 'speaking'")
