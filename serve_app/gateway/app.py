@@ -14,7 +14,10 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from serve_app.gateway.described import described
 from serve_app.gateway.realtime import Connection, House
+from serve_app.gateway.rest import rest
+from serve_app.gateway.twins import twins
 
 
 def build_gateway(house: House, idle_of: Callable[[str], Path | None]) -> FastAPI:
@@ -41,5 +44,8 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None]) -> FastAP
     async def metrics() -> Response:
         return Response(house.instruments.text(), media_type=CONTENT_TYPE_LATEST)
 
+    app.include_router(rest(house))
+    app.include_router(twins(house))
+    app.include_router(described())
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
     return app
