@@ -12,6 +12,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import Message, Receive
 
@@ -20,6 +21,28 @@ SOUND_MOST = 25_000_000
 
 TEXT_MOST = 1_000_000
 """Bytes of a body of JSON: ten times the longest conversation that is taken."""
+
+
+class Reason(BaseModel):
+    """Why a request is not answered."""
+
+    message: str
+    type: str
+    code: str
+    param: str | None
+
+
+class Told(BaseModel):
+    """An error, as OpenAI's clients read it."""
+
+    error: Reason
+
+
+REFUSED: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Told, "description": "The request was wrong, or too large"},
+    503: {"model": Told, "description": "A stage failed"},
+}
+"""For the OpenAPI page: what every route may answer instead."""
 
 
 class Refusal(HTTPException):

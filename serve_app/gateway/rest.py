@@ -23,7 +23,7 @@ from serve_app.errors import UserError
 from serve_app.gateway.chatting import Line, heard, replied
 from serve_app.gateway.films import Films
 from serve_app.gateway.realtime import House
-from serve_app.gateway.refusals import Bounded, Refusal, bad
+from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.sounds import IN_BODY, brought, timed, understood
 from serve_app.gateway.streams import EVENTS, Streamed, sent_event, unless_left
 from serve_app.recording import Take, joined
@@ -74,7 +74,7 @@ def rest(house: House, films: Films | None = None) -> APIRouter:
         finally:
             kept.close()
 
-    router = APIRouter(route_class=Bounded, lifespan=lifespan, tags=["plain HTTP"])
+    router = APIRouter(route_class=Bounded, lifespan=lifespan, tags=["plain HTTP"], responses=REFUSED)
 
     @router.post("/transcribe", openapi_extra=IN_BODY)
     async def transcribe(request: Request) -> dict[str, Any]:

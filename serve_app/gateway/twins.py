@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 
 from serve_app.gateway.chatting import Line, heard, replied
 from serve_app.gateway.realtime import House
-from serve_app.gateway.refusals import Bounded, Refusal, bad
+from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.sounds import decoded, timed, understood
 from serve_app.gateway.streams import EVENTS, Streamed, answers, sent_data, unless_left
 from serve_app.talk import MOST_CHARACTERS
@@ -74,7 +74,7 @@ class Completion(BaseModel):
 
 def twins(house: House) -> APIRouter:
     """Routes for /v1/audio/transcriptions, /v1/audio/speech and /v1/chat/completions."""
-    router = APIRouter(prefix="/v1", route_class=Bounded, tags=["as OpenAI's"])
+    router = APIRouter(prefix="/v1", route_class=Bounded, tags=["as OpenAI's"], responses=REFUSED)
 
     @router.post("/audio/transcriptions", response_class=Response)
     async def transcriptions(

@@ -548,7 +548,11 @@ def test_a_model_that_fails_later_says_so_in_the_stream() -> None:
 
 
 def test_the_addresses_are_described_without_any_script(client: TestClient) -> None:
-    paths = set(client.get("/openapi.json").json()["paths"])
+    schema = client.get("/openapi.json").json()
+    paths = set(schema["paths"])
+    assert set(schema["paths"]["/chat"]["post"]["responses"]) == {"200", "4XX", "503"}, (
+        "a mistake is a 400, never a 422"
+    )
     assert {"/transcribe", "/chat", "/conversation", "/v1/audio/speech", "/v1/chat/completions"} < paths
     page = client.get("/docs").text
     assert all(path in page for path in paths)
