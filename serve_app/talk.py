@@ -23,7 +23,7 @@ from streaming.events import Event, Heard, Joined, Left, TalkPressed, TalkReleas
 from streaming.journal import Journal
 from streaming.media import FPS, MIC_RATE, SAMPLE_BYTES, samples
 from streaming.pace import Pace
-from streaming.session import Driving, Session, Stages, ticking
+from streaming.session import ClientOrder, Driving, Session, Stages, ticking
 from streaming.stages import Codec, History, TextDelta, Tool
 
 BLOCK = MIC_RATE // 50
@@ -57,6 +57,10 @@ class How:
     sink: TextIO | None = None
     """Where the journal is written."""
     progress: Progress = field(default_factory=Progress)
+    session: str = SESSION
+    """Two conversations that are held at the same time need two names."""
+    client: Callable[[ClientOrder], Awaitable[None]] | None = None
+    """Shown everything as it comes; the conversation waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,7 @@ def _codec(stages: Stages) -> Codec | None:
 
 
 def _conversation(stages: Stages, how: How, *, live: bool) -> Conversation:
-    return Conversation(SESSION, how.pace, codec=_codec(stages), live=live)
+    return Conversation(how.session, how.pace, codec=_codec(stages), live=live)
 
 
 async def _held(
@@ -221,14 +225,19 @@ async def _held(
     """Hold the conversation: drive it while ``give`` tells it what happens, and leave when that is done."""
     voice = {"voice": how.driving.voice, "language": how.driving.language}
     settings = {"conversation": conversation.settings(), **voice}
-    written = Journal(how.sink, SESSION, settings) if how.sink else None
+    written = Journal(how.sink, how.session, settings) if how.sink else None
 
     def note(event: Event, commands: list[Command]) -> None:
         recorder.note(event, commands)
         if written:
             written(event, commands)
 
-    session = Session(conversation, stages, recorder.show, driving=how.driving, journal=note)
+    async def show(order: ClientOrder) -> None:
+        await recorder.show(order)
+        if how.client:
+            await how.client(order)
+
+    session = Session(conversation, stages, show, driving=how.driving, journal=note)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(session.run(ticking() if clocked else _no_clock()), name="session")

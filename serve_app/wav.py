@@ -25,6 +25,9 @@ LIMIT_S = 600
 SILENT_PEAK = 32
 """Loudest sample of a file that counts as silent: -60 dBFS of 32,768."""
 
+FORMATS = "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,matroska,mov,mp3,mp4,mpeg,mpegts,ogg,w64,wav,webm"
+"""Containers that are read. Not every one that FFmpeg knows: a playlist would make it open other files."""
+
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what a program writes that could not know how long its stream would be
 _PLAIN = (1, 1, MIC_RATE, 16)  # PCM, one channel, our rate, our bits: taken as it is
 
@@ -34,7 +37,7 @@ class AudioFileError(UserError):
 
 
 def read_question(path: Path, limit_s: float = LIMIT_S) -> bytes:
-    """Read a sound file of any format that FFmpeg knows; return PCM16 mono at 16 kHz.
+    """Read a sound file, or the sound of a film, in one of ``FORMATS``; return PCM16 mono at 16 kHz.
 
     Raises AudioFileError if it is missing, no sound file, empty, truncated, silent, or longer than ``limit_s``.
     """
@@ -115,7 +118,7 @@ def _decoded(path: Path) -> Iterator[bytes]:
     """Decode with FFmpeg and convert to PCM16 mono at 16 kHz, block by block."""
     resampler = AudioResampler(format="s16", layout="mono", rate=MIC_RATE)
     try:
-        with av.open(str(path), "r") as container:
+        with av.open(str(path), "r", options={"format_whitelist": FORMATS}) as container:
             if not container.streams.audio:
                 raise AudioFileError(f"{path.name} holds no sound track; name a sound file")
             for frame in container.decode(container.streams.audio[0]):

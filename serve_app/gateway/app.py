@@ -15,8 +15,11 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from serve_app.gateway.auth import Door, Guard
+from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
 from serve_app.gateway.realtime import Connection, House
+from serve_app.gateway.rest import rest
+from serve_app.gateway.twins import twins
 
 
 def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Door | None = None) -> FastAPI:
@@ -49,5 +52,8 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
     async def metrics() -> Response:
         return Response(house.instruments.text(), media_type=CONTENT_TYPE_LATEST)
 
+    app.include_router(rest(house))
+    app.include_router(twins(house))
+    app.include_router(described())
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
     return app

@@ -148,6 +148,14 @@ def picture(path: Path) -> Path:
     return path
 
 
+def playlist(path: Path) -> Path:
+    """Names another file of this machine, which would be heard instead."""
+    other = flac(path.with_suffix(".other"))
+    listed = path.with_name("q.wav.ffconcat")
+    listed.write_text(f"ffconcat version 1.0\nfile {other.name}\n")
+    return listed
+
+
 def truncated(path: Path) -> Path:
     path.write_bytes(written(path, pcm16(tone(1, RATE))).read_bytes()[:20_000])
     return path
@@ -194,6 +202,7 @@ def ten_minutes_at_8000(path: Path) -> Path:
         (no_samples_at_44100, "no sound at all"),
         (text, "not a sound file"),
         (picture, "no sound track"),
+        (playlist, "not a sound file"),
         (truncated, "header says 32000 bytes of samples, 19956 are there"),
         (header_only, "ends before its samples begin"),
         (riff_of_another_kind, "begins like a WAV file and is none"),
