@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sqlalchemy import Select, Table, delete, event, func, insert, select, text, tuple_, update
+from sqlalchemy import Table, delete, event, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -100,6 +100,10 @@ class Store:
         self._clock = clock_ms
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = self._made()
+
+    def __str__(self) -> str:
+        """The address without its password."""
+        return self._url.render_as_string(hide_password=True)
 
     @property
     def now_ms(self) -> int:
@@ -289,7 +293,7 @@ async def _next(base: AsyncConnection, table: Table, session: str) -> int:
     return 0 if last is None else last + 1
 
 
-def _summaries() -> Select[Any]:
+def _summaries() -> Any:
     said = select(func.count()).where(items.c.session_id == sessions.c.session_id).scalar_subquery()
     return select(sessions.c.session_id, sessions.c.created, sessions.c.updated, sessions.c.ended, said)
 

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from serve_app.gateway.library import library
 from serve_app.gateway.realtime import Connection, House
 
 
@@ -32,6 +33,9 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None]) -> FastAP
         if path is None:
             raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
         return FileResponse(path, media_type="video/mp4")
+
+    if house.archive:
+        app.include_router(library(house.archive.store))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -18,6 +18,8 @@ from fastapi import WebSocket, WebSocketDisconnect
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from serve_app.gateway.wire import SUBPROTOCOL, Chosen, ClientError, Incoming, Outgoing
 from serve_app.instruments import Instruments
+from serve_app.keeper import Archive, Keeper
+from serve_app.store import StaleEpoch
 from streaming.commands import HangUp
 from streaming.conversation import Conversation
 from streaming.events import Joined, Left
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 CLOSE_SLOW = 4008
 """The client did not read what it was sent; connect again."""
+CLOSE_TAKEN = 4009
+"""The conversation is another replica's now, or was erased."""
 CLOSE_BROKEN = 1011
 """Our fault; the log names it."""
 
@@ -43,6 +47,8 @@ class House:
     pace: Pace
     driving: Driving
     instruments: Instruments = field(default_factory=Instruments)
+    archive: Archive | None = None
+    """None: nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Connection:
         self._outgoing = Outgoing(binary=self._own, clock_ms=lambda: round((time.monotonic() - begun) * 1000))
         self._incoming = Incoming()
         self._session: Session | None = None
+        self._keeper: Keeper | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -140,8 +147,18 @@ class Connection:
             pace = self._house.pace if self._own else replace(Pace.blind(), look_ahead=self._house.pace.look_ahead)
             conversation = Conversation(self._id, pace, codec=self._wishes.codec, live=self._wishes.live)
             meter = Meter(self._house.instruments.record)
+            driving = self._house.driving
+            if archive := self._house.archive:
+                voice = {"voice": driving.voice, "language": driving.language}
+                self._keeper = archive.keeper(self._id, {"conversation": conversation.settings(), **voice})
+            keeper = self._keeper
             self._session = Session(
-                conversation, self._house.stages, self._tell, driving=self._house.driving, journal=meter
+                conversation,
+                self._house.stages,
+                self._tell,
+                driving=driving,
+                remember=keeper.remember if keeper else None,
+                journal=keeper.after(meter) if keeper else meter,
             )
             self._running = asyncio.create_task(self._run(self._session), name=f"session {self._id}")
         return self._session
@@ -153,11 +170,16 @@ class Connection:
         await session.happen(Joined())
         try:
             await session.run(ticking())
+        except StaleEpoch as error:
+            log.warning("session %s: %s", self._id, error)
+            await self._socket.close(CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
         except Exception:
             log.exception("session %s broke", self._id)
             await self._socket.close(CLOSE_BROKEN, "the session broke; connect again")
         finally:
             record("avatar_sessions_active", -1, {})
+            if self._keeper:
+                await self._keeper.end()
 
     # ---- out -----------------------------------------------------------------------------------------------
 
