@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from serve_app.groups import Storage
@@ -45,10 +45,22 @@ class Archive:
     """True if sound and pictures are kept too."""
     owner: str
     """This replica, as the store names the owner of a session."""
+    _ending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]], repr=False, compare=False)
 
     def keeper(self, session: str, settings: dict[str, Any]) -> Keeper:
         """For a new session; ``settings`` is what a replay needs, as in a journal's first line."""
         return Keeper(self, session, settings)
+
+    async def finish(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Wait for a session's end to be stored; who waits may be cancelled, what is waited for is not."""
+        task = asyncio.create_task(ending, name="end of a session")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Wait for all ends that are being stored."""
+        await asyncio.gather(*self._ending)
 
 
 class Keeper:
@@ -94,6 +106,9 @@ class Keeper:
 
     async def end(self) -> None:
         """Store what still waits, and that the session is over; what is wrong then is only logged."""
+        await self._archive.finish(self._end())
+
+    async def _end(self) -> None:
         self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
@@ -155,9 +170,11 @@ async def archive(settings: Storage, owner: str) -> AsyncIterator[Archive | None
     await store.open()
     log.info("store: %s is kept for %g days in %s", settings.keep, settings.days, store)
     expiring = asyncio.create_task(_expire(store, settings.days), name="expiring conversations")
+    kept = Archive(store, settings.keep == "full", owner)
     try:
-        yield Archive(store, settings.keep == "full", owner)
+        yield kept
     finally:
+        await kept.settle()
         expiring.cancel()
         with suppress(asyncio.CancelledError):
             await expiring
