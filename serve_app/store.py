@@ -186,7 +186,7 @@ class Store:
     # ---- what is written -----------------------------------------------------------------------------------
 
     async def remember(self, session: str, epoch: int, item: Said, at_ms: int) -> None:
-        """Store an item; when this returns it is on the disk."""
+        """Store an item; when this returns it outlives this process (on SQLite perhaps not a power cut)."""
         async with self._writing() as base:
             await self._claim(base, session, epoch)
             row = {"session_id": session, "n": await _next(base, items, session), "at_ms": at_ms}
