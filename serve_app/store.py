@@ -124,10 +124,7 @@ class Store:
     async def open(self) -> None:
         """Make what is not there yet: the folder of a SQLite file, the tables."""
         if self._sqlite and self._url.database:
-            try:
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as error:
-                raise StoreError(f"the store's folder cannot be made: {error}; choose another store.url") from error
+            _make_file(Path(self._url.database))
         async with self._writing() as base:
             await base.run_sync(tables.create_all)
 
@@ -275,6 +272,15 @@ class Store:
         with _named():
             async with self._engine.connect() as base:
                 yield base
+
+
+def _make_file(path: Path) -> None:
+    """An empty file where there is none: what was said is for this user's eyes only. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"the store's file cannot be made: {error}; choose another store.url") from error
 
 
 @contextmanager

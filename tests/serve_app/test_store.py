@@ -179,9 +179,10 @@ def files_with(word: bytes, folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if word in path.read_bytes()]
 
 
-async def test_no_byte_of_what_is_erased_stays_in_the_files_of_sqlite(tmp_path: Path) -> None:
+async def test_the_files_of_sqlite_are_the_users_alone_and_keep_no_byte_of_what_is_erased(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
     await store.open()
+    assert (tmp_path / "avatar.db").stat().st_mode & 0o077 == 0
     epoch = await store.begin(NAME, "gateway", {})
     await store.remember(NAME, epoch, said("the secret word is xylophone"), 0)
     await store.append(NAME, epoch, ["xylophone" * 1000])
@@ -195,7 +196,7 @@ async def test_a_store_that_does_not_answer_is_one_sentence(tmp_path: Path) -> N
     with pytest.raises(StoreError, match=r"begins with sqlite:/// or postgresql://"):
         Store("mysql://somewhere/avatar")
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match=r"folder cannot be made: .*; choose another store\.url"):
+    with pytest.raises(StoreError, match=r"file cannot be made: .*; choose another store\.url"):
         await Store(f"sqlite:///{tmp_path / 'file' / 'deep' / 'avatar.db'}").open()
     (tmp_path / "broken.db").write_bytes(b"no database at all" * 100)
     broken = Store(f"sqlite:///{tmp_path / 'broken.db'}")
