@@ -6,9 +6,11 @@ Where their values come from is told in ``settings.py``.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -143,6 +145,39 @@ class Doorway(BaseModel):
     """File with the keys that `avatar key add` made; empty: ``keys.toml`` in the data folder of this program."""
     origins: tuple[str, ...] = ()
     """Pages of other hosts that may speak to the service: ``https://example.org``."""
+
+
+def data_folder() -> Path:
+    """Where this user's programs keep their data."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "realtime-avatar"
+
+
+class Storage(BaseModel):
+    """What is kept of conversations, where, and how long."""
+
+    model_config = _STRICT
+
+    keep: Literal["none", "text", "full"] = "text"
+    """``text``: what was said, and the journal without sound and pictures; ``full``: those too."""
+    url: SecretStr = SecretStr("")
+    """``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``; empty: avatar.db in ``data_folder()``."""
+    days: float = Field(default=30.0, gt=0, le=36_500)
+    """A conversation is erased when nothing was written to it for so long."""
+
+    def address(self) -> str:
+        """The database's URL. It may hold a password."""
+        return self.url.get_secret_value() or f"sqlite:///{data_folder() / 'avatar.db'}"
+
+    @property
+    def one_node(self) -> bool:
+        """True if only one node can write to it."""
+        return self.address().startswith("sqlite")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not self.address().startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("store.url begins with sqlite:/// or postgresql://; choose one of these")
+        return self
 
 
 class Share(BaseModel):

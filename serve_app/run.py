@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.realtime import House
 from serve_app.gateway.server import idle_clip, port_of_ours, server_config, shared_socket
+from serve_app.keeper import archive
 from serve_app.settings import Settings, load
 
 Say = Callable[[str], None]
@@ -51,15 +53,16 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
 async def _local(settings: Settings, say: Say) -> None:
     """Everything in this process."""
     stages = await asyncio.to_thread(build_stages, settings, lambda name, state: say(f"{name}: {state}"))
-    house = House(stages, settings.reporting_pace(), settings.driving())
     door = Door.of(settings.door, settings.gateway.host)
-    server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
-    listener = shared_socket(settings.gateway)
-    serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
-    while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody
-        await asyncio.sleep(0.01)
-    _ready(settings.gateway.host, listener.getsockname()[1], say)
-    await serving  # uvicorn takes Ctrl-C and SIGTERM itself
+    async with archive(settings.store, owner=f"process {os.getpid()}") as kept:
+        house = House(stages, settings.reporting_pace(), settings.driving(), archive=kept)
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        listener = shared_socket(settings.gateway)
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
+        while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody
+            await asyncio.sleep(0.01)
+        _ready(settings.gateway.host, listener.getsockname()[1], say)
+        await serving  # uvicorn takes Ctrl-C and SIGTERM itself
 
 
 async def _cluster(settings: Settings, say: Say) -> None:

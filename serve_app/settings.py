@@ -10,9 +10,9 @@ import os
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from serve_app.errors import UserError
-from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Timing
+from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Storage, Timing
 from streaming.media import MIC_RATE, RATE
 from streaming.pace import Pace
 from streaming.session import Driving
@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     pace: Timing = Timing()
     gateway: Gateway = Gateway()
     door: Doorway = Doorway()
+    store: Storage = Storage()
     ray: Cluster = Cluster()
 
     @classmethod
@@ -68,6 +69,16 @@ class Settings(BaseSettings):
         wishes = dict(init_settings.init_kwargs)
         under = [InitSettingsSource(settings_cls, source) for source in wishes.pop("_under", ())]
         return InitSettingsSource(settings_cls, wishes), EnvSettingsSource(settings_cls), *under
+
+    @model_validator(mode="after")
+    def _one_node_or_postgres(self) -> Self:
+        replicas = self.ray.gateway.replicas
+        if self.store.keep != "none" and self.store.one_node and replicas > 1:
+            raise ValueError(
+                f"SQLite serves one node; a gateway of {replicas} replicas needs PostgreSQL: set store.url"
+                " (AVATAR_STORE__URL) to postgresql://..., or store.keep to none"
+            )
+        return self
 
     def driving(self) -> Driving:
         """What a session adds to each call of a stage."""
@@ -150,8 +161,11 @@ def _sentence(error: ValidationError) -> str:
     name = ".".join(where)
     if first["type"] == "extra_forbidden":
         return f"there is no setting {name!r}; {'.'.join(where[:-1]) or 'the top'} has {', '.join(_names(where[:-1]))}"
+    reason = first["msg"].removeprefix("Value error, ")
+    if not where:  # no setting alone is wrong, but two together
+        return reason
     variable = PREFIX + NESTED.join(where).upper()
-    return f"the setting {name} ({variable}) is wrong: {first['msg'].removeprefix('Value error, ')}"
+    return f"the setting {name} ({variable}) is wrong: {reason}"
 
 
 def _names(path: list[str]) -> list[str]:

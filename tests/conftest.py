@@ -1,13 +1,17 @@
-"""What every test may rely on: threads kept few, so that a test run leaves a small machine usable."""
+"""What every test may rely on: threads kept few, and no conversation in the home of whoever tests."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "2")  # read once, when numpy or a model library is first imported
+
+_data = tempfile.TemporaryDirectory(prefix="realtime-avatar-tests-")
+os.environ["XDG_DATA_HOME"] = _data.name  # also for the programs that tests start
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from serve_app.gateway.auth import Door, Guard
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
+from serve_app.gateway.library import library
 from serve_app.gateway.realtime import Connection, House
 from serve_app.gateway.rest import rest
 from serve_app.gateway.twins import twins
@@ -43,6 +44,9 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
         if path is None:
             raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
         return FileResponse(path, media_type="video/mp4")
+
+    if house.archive:
+        app.include_router(library(house.archive.store))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

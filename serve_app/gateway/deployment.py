@@ -12,6 +12,8 @@ import actors.serving  # noqa: F401  # before ray
 # isort: split
 import asyncio
 import logging
+import uuid
+from contextlib import AsyncExitStack
 
 import uvicorn
 from ray import serve
@@ -21,6 +23,7 @@ from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.realtime import House
 from serve_app.gateway.server import idle_clip, server_config, shared_socket
+from serve_app.keeper import archive
 from serve_app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,12 +38,16 @@ class GatewayReplica:
     _server: uvicorn.Server | None = None
 
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
-        """Listen. Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start,
-        UserError if others could reach it without a key.
+        """Listen.
+
+        Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start, StoreError if
+        the conversation store cannot be opened, UserError if others could reach it without a key.
         """
-        self._drain_s = settings.gateway.drain_s
-        house = House(remote_stages(settings), settings.reporting_pace(), settings.driving())
         door = Door.of(settings.door, settings.gateway.host)
+        self._open = AsyncExitStack()
+        kept = await self._open.enter_async_context(archive(settings.store, owner=f"replica {uuid.uuid4().hex}"))
+        self._drain_s = settings.gateway.drain_s
+        house = House(remote_stages(settings), settings.reporting_pace(), settings.driving(), archive=kept)
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
         async with asyncio.timeout(STARTED_S):
@@ -69,6 +76,7 @@ class GatewayReplica:
             log.info("gateway: %d connections are closed with 1012", len(server.server_state.connections))
         server.should_exit = True
         await self._serving
+        await self._open.aclose()
 
 
 deployment = serve.deployment(GatewayReplica, name="gateway")

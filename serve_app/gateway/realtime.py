@@ -22,6 +22,8 @@ from serve_app.gateway.reading import Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
 from serve_app.gateway.wishes import ClientError
 from serve_app.instruments import Instruments
+from serve_app.keeper import Archive, Keeper
+from serve_app.store import StaleEpoch
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
 from streaming.events import Event, Joined, Left, SpeechEnded, SpeechStarted
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 CLOSE_SLOW = 4008
 """The client did not read what it was sent; connect again."""
+CLOSE_TAKEN = 4009
+"""The conversation is another replica's now, or was erased."""
 CLOSE_BROKEN = 1011
 """Our fault; the log names it."""
 
@@ -45,6 +49,8 @@ class House:
     pace: Pace
     driving: Driving
     instruments: Instruments = field(default_factory=Instruments)
+    archive: Archive | None = None
+    """None: nothing is kept."""
 
 
 class Connection:
@@ -68,6 +74,7 @@ class Connection:
         self._incoming = Incoming(self._conduct)
         self._codec = self._conduct.wishes.codec
         self._session: Session | None = None
+        self._keeper: Keeper | None = None
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -147,8 +154,18 @@ class Connection:
                 meter(event, commands)
                 self._note(event)
 
+            driving = self._house.driving
+            if archive := self._house.archive:
+                voice = {"voice": driving.voice, "language": driving.language}
+                self._keeper = archive.keeper(self._id, {"conversation": conversation.settings(), **voice})
+            keeper = self._keeper
             self._session = Session(
-                conversation, self._house.stages, self._tell, driving=self._house.driving, journal=seen
+                conversation,
+                self._house.stages,
+                self._tell,
+                driving=driving,
+                remember=keeper.remember if keeper else None,
+                journal=keeper.after(seen) if keeper else seen,
             )
             self._running = asyncio.create_task(self._run(self._session), name=f"session {self._id}")
         return self._session
@@ -169,11 +186,16 @@ class Connection:
             await session.run(ticking())
         except OutboxFull:
             pass  # the client was told
+        except StaleEpoch as error:
+            log.warning("session %s: %s", self._id, error)
+            await self._close(CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
         except Exception:
             log.exception("session %s broke", self._id)
             await self._close(CLOSE_BROKEN, "the session broke; connect again")
         finally:
             record("avatar_sessions_active", -1, {})
+            if self._keeper:
+                await self._keeper.end()
 
     # ---- out -----------------------------------------------------------------------------------------------
 

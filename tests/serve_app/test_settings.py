@@ -156,6 +156,25 @@ def test_more_gpus_booked_than_there_are_is_refused_for_ray_would_wait_for_ever(
     assert load(ray={"address": "10.0.0.1:6379", "tts": {"gpus": 4}}).ray.tts.gpus == 4
 
 
+def test_conversations_are_kept_as_text_in_a_file_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    store = load().store
+    assert (store.keep, store.days, store.address()) == ("text", 30, "sqlite:////data/realtime-avatar/avatar.db")
+    secret = load(store={"url": "postgresql://me:secret@db/avatar"})
+    assert secret.store.address() == "postgresql://me:secret@db/avatar"
+    assert "secret" not in repr(secret)
+    with pytest.raises(SettingsError, match=r"^the setting store .*begins with sqlite:/// or postgresql://; choose"):
+        load(store={"url": "mysql://db/avatar"})
+
+
+def test_more_than_one_gateway_needs_postgresql_or_keeps_nothing() -> None:
+    two = {"gateway": {"replicas": 2}}
+    with pytest.raises(SettingsError, match=r"^SQLite serves one node; a gateway of 2 replicas needs PostgreSQL: set"):
+        load(ray=two)
+    for store in ({"keep": "none"}, {"url": "postgresql://db/avatar"}):
+        assert load(ray=two, store=store).ray.gateway.replicas == 2
+
+
 def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_PORT", "1")
     with pytest.raises(SettingsError, match=r"the environment variable AVATAR_PORT is no setting; .*AVATAR_GATEWAY"):

@@ -1,0 +1,318 @@
+"""Conversations as they are stored: who owns a session, what was said in it, and its journal.
+
+A session belongs to whoever holds its newest ``epoch``; every write names the epoch it was made under, and one that
+is no longer the newest is refused. SQLite serves one node, PostgreSQL several. This file knows no event of a
+conversation, and whether sound is among what it is given.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from sqlalchemy import Table, delete, event, func, insert, select, text, tuple_, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from serve_app.errors import UserError
+from serve_app.tables import items, journal, sessions, tables
+from streaming.stages import Said
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+"""What carries each kind of database."""
+BUSY_MS = 5000
+"""Longest wait for another writer of the same SQLite file."""
+PAGE = 500
+"""Journal lines that are read at once: about 5 s of a conversation."""
+
+
+class StoreError(UserError):
+    """The database cannot be reached, read or written."""
+
+
+class StaleEpoch(Exception):
+    """The session is somebody else's now, or was erased: whoever wrote must let go of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that was said, and when."""
+
+    said: Said
+    at_ms: int
+    """Milliseconds since 1970, UTC, as are all times here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation in a list."""
+
+    session: str
+    created_ms: int
+    updated_ms: int
+    ended_ms: int | None
+    """None while it lasts, or if its owner died."""
+    items: int
+    """How many were said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A conversation whole, without its journal."""
+
+    summary: Summary
+    header: dict[str, Any]
+    """What ``begin`` was given."""
+    owner: str
+    epoch: int
+    lease_until_ms: int
+    items: tuple[Item, ...]
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def database(url: str) -> URL:
+    """The address with its driver. Raises StoreError for a kind of database that we do not use."""
+    try:
+        parsed = make_url(url)
+        driver = DRIVERS[parsed.get_backend_name()]
+    except (ArgumentError, KeyError):
+        raise StoreError("the store's url begins with sqlite:/// or postgresql://; choose one of these") from None
+    return parsed.set(drivername=driver)
+
+
+class Store:
+    """The conversations of one database. All methods raise StoreError if it does not answer."""
+
+    def __init__(self, url: str, *, lease_s: float = 30.0, clock_ms: Callable[[], int] = wall_ms) -> None:
+        """``lease_s``: how long an owner that writes nothing counts as alive. Every write renews its lease."""
+        self._url = database(url)
+        self._lease_ms = round(lease_s * 1000)
+        self._clock = clock_ms
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = self._made()
+
+    def __str__(self) -> str:
+        """The address without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def now_ms(self) -> int:
+        """The store's clock."""
+        return self._clock()
+
+    def _made(self) -> AsyncEngine:
+        try:
+            engine = create_async_engine(self._url, pool_pre_ping=not self._sqlite)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"{error.name} is not installed here; install it: pip install 'realtime-avatar[postgres]'"
+            ) from error
+        if self._sqlite:
+            event.listen(engine.sync_engine, "connect", _prepare)
+        return engine
+
+    async def open(self) -> None:
+        """Make what is not there yet: the folder of a SQLite file, the tables."""
+        if self._sqlite and self._url.database:
+            _make_file(Path(self._url.database))
+        async with self._writing() as base:
+            await base.run_sync(tables.create_all)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._engine.dispose()
+
+    # ---- who owns a session --------------------------------------------------------------------------------
+
+    async def begin(self, session: str, owner: str, header: dict[str, Any]) -> int:
+        """Store a new session; its first epoch. Raises StaleEpoch if there is one of that name."""
+        now = self._clock()
+        row = {"session_id": session, "owner": owner, "epoch": 1, "lease_until": now + self._lease_ms}
+        row |= {"created": now, "updated": now, "header": json.dumps(header)}
+        async with self._writing() as base:
+            try:
+                await base.execute(insert(sessions).values(row))
+            except IntegrityError:
+                raise StaleEpoch(f"session {session} is stored already; take it over instead") from None
+        return 1
+
+    async def take_over(self, session: str, owner: str) -> int:
+        """Become the owner; the new epoch. The old owner's next write is refused.
+
+        Raises StaleEpoch if another one was faster or there is no such session.
+        """
+        async with self._reading() as base:
+            epoch = await base.scalar(select(sessions.c.epoch).where(sessions.c.session_id == session))
+        if epoch is None:
+            raise StaleEpoch(f"there is no session {session} to take over")
+        async with self._writing() as base:
+            await self._claim(base, session, epoch, owner=owner, epoch=epoch + 1, ended=None)
+        return epoch + 1
+
+    async def renew(self, session: str, epoch: int) -> None:
+        """Say that the owner is alive. Raises StaleEpoch, as all that follow."""
+        async with self._writing() as base:
+            await self._claim(base, session, epoch)
+
+    async def end(self, session: str, epoch: int) -> None:
+        """The session is over and belongs to nobody any more."""
+        now = self._clock()
+        async with self._writing() as base:
+            await self._claim(base, session, epoch, ended=now, lease_until=now)
+
+    async def _claim(self, base: AsyncConnection, session: str, held: int, **values: Any) -> None:
+        """Touch the session's row under the epoch that is held; the row stays locked until the commit."""
+        now = self._clock()
+        mine = (sessions.c.session_id == session) & (sessions.c.epoch == held)
+        done = await base.execute(
+            update(sessions).where(mine).values({"updated": now, "lease_until": now + self._lease_ms, **values})
+        )
+        if done.rowcount != 1:
+            raise StaleEpoch(f"session {session} was taken over by another replica or erased; epoch {held} is over")
+
+    # ---- what is written -----------------------------------------------------------------------------------
+
+    async def remember(self, session: str, epoch: int, item: Said, at_ms: int) -> None:
+        """Store an item; when this returns it outlives this process (on SQLite perhaps not a power cut).
+
+        A reply that is remembered again replaces what was stored of it: less of it was heard than was thought.
+        """
+        async with self._writing() as base:
+            await self._claim(base, session, epoch)
+            if item.role == "assistant":
+                earlier = (items.c.session_id == session, items.c.turn == item.turn, items.c.role == item.role)
+                await base.execute(delete(items).where(*earlier))
+            row = {"session_id": session, "n": await _next(base, items, session), "at_ms": at_ms}
+            row |= {"turn": item.turn, "role": item.role, "text": item.text, "cut": item.cut}
+            await base.execute(insert(items).values(row))
+
+    async def append(self, session: str, epoch: int, lines: Sequence[str]) -> None:
+        """Store more lines of the journal, without their line ends; all of them or none."""
+        if not lines:
+            return
+        async with self._writing() as base:
+            await self._claim(base, session, epoch)
+            first = await _next(base, journal, session)
+            rows = [{"session_id": session, "n": first + k, "line": line} for k, line in enumerate(lines)]
+            await base.execute(insert(journal), rows)
+
+    # ---- what is read --------------------------------------------------------------------------------------
+
+    async def conversations(self, limit: int = 50, before: tuple[int, str] | None = None) -> list[Summary]:
+        """The newest conversations first; ``before`` is (created_ms, session) of the last one of an earlier page."""
+        wanted = _summaries().order_by(sessions.c.created.desc(), sessions.c.session_id.desc()).limit(limit)
+        if before is not None:
+            wanted = wanted.where(tuple_(sessions.c.created, sessions.c.session_id) < tuple_(*before))
+        async with self._reading() as base:
+            return [Summary(*row) for row in await base.execute(wanted)]
+
+    async def conversation(self, session: str) -> Stored | None:
+        """One conversation; None if there is none of that name."""
+        mine = sessions.c.session_id == session
+        about = select(sessions.c.header, sessions.c.owner, sessions.c.epoch, sessions.c.lease_until).where(mine)
+        async with self._reading() as base:
+            summary = (await base.execute(_summaries().where(mine))).first()
+            row = (await base.execute(about)).first()
+            said = await base.execute(select(items).where(items.c.session_id == session).order_by(items.c.n))
+            spoken = tuple(
+                Item(Said(cast(Literal["user"], i.role), i.text, i.turn, bool(i.cut)), i.at_ms) for i in said
+            )
+        if summary is None or row is None:
+            return None
+        return Stored(Summary(*summary), json.loads(row.header), row.owner, row.epoch, row.lease_until, spoken)
+
+    async def journal(self, session: str) -> AsyncIterator[list[str]]:
+        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory."""
+        after = -1
+        mine = select(journal.c.n, journal.c.line).where(journal.c.session_id == session).order_by(journal.c.n)
+        while True:
+            async with self._reading() as base:
+                rows = (await base.execute(mine.where(journal.c.n > after).limit(PAGE))).all()
+            if not rows:
+                return
+            after = rows[-1].n
+            yield [row.line for row in rows]
+
+    # ---- what is erased ------------------------------------------------------------------------------------
+
+    async def delete(self, session: str) -> bool:
+        """Erase all of a conversation; False if there was none. A client that still talks in it is dropped."""
+        return await self._erase(sessions.c.session_id == session) == 1
+
+    async def expire(self, now_ms: int, keep_ms: int) -> int:
+        """Erase what nobody has written to for ``keep_ms``; how many conversations that were."""
+        return await self._erase((sessions.c.updated < now_ms - keep_ms) & (sessions.c.lease_until < now_ms))
+
+    async def _erase(self, which: Any) -> int:
+        async with self._writing() as base:
+            rows = select(sessions.c.session_id).where(which).with_for_update()
+            names = list(await base.scalars(rows))
+            for name in names:
+                for table in (journal, items, sessions):
+                    await base.execute(delete(table).where(table.c.session_id == name))
+        if names and self._sqlite:  # what was said must not stay in the write-ahead log
+            async with self._reading() as base:
+                await base.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        return len(names)
+
+    # ---- the database --------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        with _named():
+            async with self._engine.begin() as base:
+                yield base
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        with _named():
+            async with self._engine.connect() as base:
+                yield base
+
+
+def _make_file(path: Path) -> None:
+    """An empty file where there is none: what was said is for this user's eyes only. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"the store's file cannot be made: {error}; choose another store.url") from error
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """The database's own errors as one sentence of ours."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StoreError(f"the conversation store does not answer ({reason}); look at store.url") from error
+
+
+async def _next(base: AsyncConnection, table: Table, session: str) -> int:
+    """The number of a session's next row; the session must be claimed."""
+    last = await base.scalar(select(func.max(table.c.n)).where(table.c.session_id == session))
+    return 0 if last is None else last + 1
+
+
+def _summaries() -> Any:
+    said = select(func.count()).where(items.c.session_id == sessions.c.session_id).scalar_subquery()
+    return select(sessions.c.session_id, sessions.c.created, sessions.c.updated, sessions.c.ended, said)
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """Set up a new connection to a SQLite file: readers beside a writer, waiting writers, and a true erasure."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_MS}", "synchronous=NORMAL", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

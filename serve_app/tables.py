@@ -1,0 +1,41 @@
+"""The tables of the conversation store, the same on SQLite and PostgreSQL. This file reads and writes nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, String, Table, Text
+
+tables = MetaData()
+
+sessions = Table(
+    "sessions",
+    tables,
+    Column("session_id", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    # Milliseconds since 1970, UTC, here and below.
+    Column("lease_until", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False, index=True),
+    Column("updated", BigInteger, nullable=False, index=True),
+    Column("ended", BigInteger),
+    Column("header", Text, nullable=False),  # JSON
+)
+
+items = Table(
+    "items",
+    tables,
+    Column("session_id", String(64), ForeignKey("sessions.session_id"), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("turn", Integer, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("cut", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    tables,
+    Column("session_id", String(64), ForeignKey("sessions.session_id"), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
+)

@@ -1,0 +1,111 @@
+"""A session is kept: items before what follows them, the journal whole and in order, nothing after it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from serve_app.groups import Storage
+from serve_app.keeper import Archive, Keeper, archive
+from serve_app.store import StaleEpoch, Store, StoreError
+from streaming.commands import Remember
+from streaming.events import Heard, Joined, Typed
+from streaming.journal import JournalError, read
+from streaming.stages import Said
+
+SAID = Said("user", "hi", 1)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
+    await store.open()
+    yield store
+    await store.close()
+
+
+def keeper(store: Store, *, media: bool = False) -> Keeper:
+    return Archive(store, media, "gateway").keeper("sess_1", {"voice": "default"})
+
+
+async def lines(store: Store) -> list[str]:
+    return [line async for page in store.journal("sess_1") for line in page]
+
+
+async def test_when_an_item_is_stored_all_that_led_to_it_is(store: Store) -> None:
+    kept = keeper(store)
+    kept.journal(Joined(), [])
+    kept.journal(Typed("hi"), [Remember(SAID)])
+    await kept.remember(SAID)
+    _, entries = read(await lines(store))
+    assert [entry.event for entry in entries] == [Joined(), Typed("hi")]
+    kept.journal(Typed("more"), [])
+    await kept.end()
+    stored = await store.conversation("sess_1")
+    assert stored is not None
+    assert ([item.said for item in stored.items], stored.owner) == ([SAID], "gateway")
+    assert stored.header == {"voice": "default", "media": False}
+    assert stored.summary.ended_ms is not None
+    assert len(await lines(store)) == 4
+
+
+async def test_lines_are_stored_by_themselves_soon(store: Store) -> None:
+    kept = keeper(store)
+    kept.journal(Joined(), [])
+    async with asyncio.timeout(10):
+        while not await lines(store):  # noqa: ASYNC110 - a database tells nobody
+            await asyncio.sleep(0)
+    await kept.end()
+
+
+async def test_sound_is_kept_only_if_the_settings_say_so(store: Store) -> None:
+    kept = keeper(store)
+    kept.journal(Heard(b"\1\0", 0), [])
+    await kept.end()
+    with pytest.raises(JournalError, match="without media"):
+        list(read(await lines(store))[1])
+    await store.delete("sess_1")
+    full = keeper(store, media=True)
+    full.journal(Heard(b"\1\0", 0), [])
+    await full.end()
+    assert [entry.event for entry in read(await lines(store))[1]] == [Heard(b"\1\0", 0)]
+
+
+async def test_a_session_that_was_taken_over_or_erased_is_told_at_the_next_event(store: Store) -> None:
+    kept = keeper(store)
+    await kept.remember(SAID)
+    await store.delete("sess_1")
+    kept.journal(Typed("still here"), [])
+    with pytest.raises(StaleEpoch):
+        await kept.remember(SAID)
+    with pytest.raises(StaleEpoch):
+        kept.journal(Typed("and now"), [])
+    await kept.end()
+    assert await store.conversation("sess_1") is None
+
+
+async def test_a_store_that_is_too_slow_is_not_waited_for_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.keeper.MOST", 10)
+    kept = keeper(store)
+    with pytest.raises(StoreError, match="too slow"):
+        kept.journal(Joined(), [])
+    await kept.end()
+
+
+async def test_an_archive_keeps_what_the_settings_say(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'avatar.db'}"
+    async with archive(Storage(keep="none"), "gateway") as nothing:
+        assert nothing is None
+    async with archive(Storage.model_validate({"keep": "full", "url": url}), "gateway") as full:
+        assert full is not None
+        assert (full.media, full.owner) == (True, "gateway")
+        await full.store.begin("sess_1", "gateway", {})
+    async with archive(Storage.model_validate({"url": url}), "gateway") as text:
+        assert text is not None
+        assert not text.media
+        assert [summary.session for summary in await text.store.conversations()] == ["sess_1"]
