@@ -65,7 +65,8 @@ class Facts:
     video_seconds: float
     audio_seconds: float
     stall_ms: float
-    """The longest time that one and the same picture stays on the screen."""
+    """The longest time that one and the same picture stays on the screen; a grainy still counts as new pictures
+    until its coder has settled, some ten pictures later."""
     mouth: tuple[int, int, int, int] | None
     """Left, top, right, bottom of where the mouth was found, in pixels of the clip; None if nowhere."""
     usual_opening: float

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -71,6 +72,11 @@ class Speech:
             curve[middle // FRAME] = 0
         return np.where(curve < 0.06, 0, curve)
 
+    def until(self, seconds: float) -> Speech:
+        """The beginning: what is spoken before, and the sound as far."""
+        end = round(seconds * RATE)
+        return Speech(Labels(tuple(p for p in self.labels.phones if p.start + p.samples <= end)), self.pcm[: 2 * end])
+
     def later(self, milliseconds: int) -> Speech:
         """Sound and labels moved together; earlier cuts what must be silence."""
         by = milliseconds * MS
@@ -122,9 +128,14 @@ def face(opening: float, frame: int, look: Look = FAIR, sway: float = 5.0) -> ND
         _oval(picture, x + side * 27, y - 8, 5, min(5, 8 * lid), (60, 60, 40))
         _oval(picture, x + side * 5, y + 32, 3, 1.5, (70, 84, 120))  # nostrils
     _mouth(picture, x, y + 58, WIDEST * opening, look)
-    light = 1 + 0.015 * np.sin(frame / 5)
-    noise = np.random.default_rng(frame).normal(0, 2, (HEIGHT, WIDTH, 1))
-    return np.clip(picture * light + noise, 0, 255).astype(np.uint8)
+    light = np.float32(1 + 0.015 * np.sin(frame / 5))
+    return np.clip(picture * light + _noise(frame % 16), 0, 255).astype(np.uint8)
+
+
+@cache
+def _noise(seed: int) -> NDArray[np.float32]:
+    """Grain of a picture, (h, w, 1)."""
+    return 2 * np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH, 1), np.float32)
 
 
 def _mouth(picture: NDArray[np.uint8], x: float, y: float, gap: float, look: Look) -> None:
@@ -145,8 +156,8 @@ def _oval(picture: NDArray[np.uint8], x: float, y: float, wide: float, tall: flo
     cv2.ellipse(picture, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA, shift=4)
 
 
-def film(path: Path, opening: NDArray[np.float64], pcm: bytes, look: Look = FAIR, stills: range = range(0)) -> Path:
-    """A clip of the face with this opening (0-1) in each frame, coded as the engines code theirs.
+def shot(opening: NDArray[np.float64], look: Look = FAIR, stills: range = range(0)) -> list[FramePacket]:
+    """Pictures of the face with this opening (0-1) in each frame, coded as the engines code theirs.
 
     ``stills``: frames at which the picture stays as it was.
     """
@@ -157,5 +168,10 @@ def film(path: Path, opening: NDArray[np.float64], pcm: bytes, look: Look = FAIR
             picture = face(float(value), frame, look)
         data, key = coder.encode(picture, frame * FRAME)
         packets.append(FramePacket(frame * FRAME, data, key))
-    write_mp4(path, packets, pcm)
+    return packets
+
+
+def film(path: Path, opening: NDArray[np.float64], pcm: bytes, look: Look = FAIR, stills: range = range(0)) -> Path:
+    """A clip of such pictures with sound."""
+    write_mp4(path, shot(opening, look, stills), pcm)
     return path
