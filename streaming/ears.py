@@ -121,6 +121,7 @@ class Ears:
         """A model judged the pause at ``at``; an older pause's judgement says nothing about this one."""
         if self._pause == at:
             self._limit = self._pace.end_complete if complete else self._pace.end_incomplete
+            self._waited = self._waited and complete
 
     def press(self, at: int) -> None:
         """Push-to-talk: the utterance begins here, whatever was heard before."""

@@ -50,6 +50,7 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
+from streaming.journal import decode, encode
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.pace import Eagerness, Pace
 from streaming.stages import FaceState, Said, Word
@@ -513,6 +514,7 @@ def test_a_judged_conversation_can_be_made_anew_from_its_settings() -> None:
     again.on(SpeechStarted(0))
     silence_until(again, 0, 300 * MS)
     assert again.on(SpeechEnded(200 * MS)) == orders
+    assert [decode(encode(order)) for order in orders] == orders, "a journal holds it"
 
 
 def test_noise_without_words_is_no_turn() -> None:

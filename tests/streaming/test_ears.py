@@ -132,6 +132,19 @@ def test_nothing_is_judged_that_the_pace_or_a_button_decides() -> None:
     assert pressed.ask_judge() == []
 
 
+def test_a_judgement_that_comes_before_the_text_still_lengthens_the_wait() -> None:
+    ears = speaking_since(1000)
+    listen(ears, 1100, 1400)
+    (final,) = ears.paused(1200 * MS)
+    ears.tick(0)
+    ears.tick(600)
+    ears.judged(False, 1200 * MS)
+    ears.took("I would like", "en", final.until)
+    assert ears.turn_over() is None
+    ears.tick(2000)
+    assert ears.turn_over() is not None
+
+
 def test_a_new_pause_begins_with_the_plain_limit_again() -> None:
     ears = speaking_since(1000)
     listen(ears, 1100, 1400)
