@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -58,6 +58,15 @@ class Stage(BaseModel):
     def choice(self) -> Choice:
         """The engine as it was asked for."""
         return Choice(self.engine, self.arguments, "the settings name it")
+
+
+class Turn(Stage):
+    """What judges whether a turn sounds complete; without an engine, silence alone ends it."""
+
+    engine: str = ""
+    """``smart_turn``, or empty for none."""
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    """A turn that sounds unfinished ends after 8, 4, 2 or 4 s of silence."""
 
 
 class Speech(Stage):
