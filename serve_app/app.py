@@ -42,6 +42,14 @@ def choices(settings: Settings) -> dict[str, Choice]:
     return chosen
 
 
+def hearing(settings: Settings) -> dict[str, Choice]:
+    """The engines that listen in the gateway's own process; without ``turn`` if no pause is judged."""
+    chosen = {"listener": settings.listener.choice(), "turn": settings.turn.choice()}
+    if not chosen["turn"].engine:
+        del chosen["turn"]
+    return chosen
+
+
 def checked(stage: str, choice: Choice) -> Callable[..., Any]:
     """The engine's class, its arguments looked at but no model loaded. Raises SettingsError."""
     try:
@@ -70,8 +78,9 @@ def build_stages(settings: Settings, tell: Tell = silent) -> Stages:
 
     Raises SettingsError for an engine that there is not, and what an engine raises that cannot load.
     """
-    wanted = {**choices(settings), "listener": settings.listener.choice()}
-    engines = {name: checked("asr" if name == "listener" else name, choice) for name, choice in wanted.items()}
+    near = hearing(settings)
+    wanted = {**choices(settings), **near}
+    engines = {name: checked("asr" if name in near else name, choice) for name, choice in wanted.items()}
 
     def load(name: str) -> Any:
         tell(name, "starting")
@@ -85,26 +94,33 @@ def build_stages(settings: Settings, tell: Tell = silent) -> Stages:
     with ThreadPoolExecutor(len(wanted), thread_name_prefix="loading") as pool:
         loaded = dict(zip(wanted, pool.map(load, wanted), strict=True))
     return Stages(
-        loaded["listener"], loaded["asr"], loaded["llm"], loaded["tts"], loaded.get("face"), avatar_of(settings)
+        listener=loaded["listener"],
+        transcriber=loaded["asr"],
+        responder=loaded["llm"],
+        voice=loaded["tts"],
+        face=loaded.get("face"),
+        avatar=avatar_of(settings),
+        judge=loaded.get("turn"),
     )
 
 
 def remote_stages(settings: Settings) -> Stages:
-    """The stages as handles to the deployments of a running cluster; only the listener is in this process.
+    """The stages as handles to the deployments of a running cluster; only what hears raw sound is in this process.
 
     Ray must be initialised. A handle belongs to the event loop that first uses it: one loop a process.
     """
     from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice, connect
 
     served = choices(settings)
-    heard = settings.listener.choice()
+    near = {name: checked("asr", choice)(**choice.arguments) for name, choice in hearing(settings).items()}
     return Stages(
-        listener=checked("asr", heard)(**heard.arguments),
+        listener=near["listener"],
         transcriber=RemoteTranscriber(connect("asr")),
         responder=RemoteResponder(connect("llm")),
         voice=RemoteVoice(connect("tts")),
         face=RemoteFace(connect("face")) if "face" in served else None,
         avatar=avatar_of(settings),
+        judge=near.get("turn"),
     )
 
 

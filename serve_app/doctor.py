@@ -210,7 +210,8 @@ def models(report: Sequence[Found] | None = None) -> Iterator[Finding]:
     for model in dict.fromkeys(found.file.model for found in report):
         files = [found for found in report if found.file.model == model]
         for bad in (found for found in files if found.problem):
-            yield Finding("missing", "model", bad.problem.removesuffix(f": {bad.file.mend}"), bad.file.mend)
+            level = "note" if bad.file.optional else "missing"
+            yield Finding(level, "model", bad.problem.removesuffix(f": {bad.file.mend}"), bad.file.mend)
         if not any(found.problem for found in files):
             size = sum(found.file.size for found in files) / 1e6
             yield Finding("ok", "model", f"{model}: {len(files)} files, {size:.1f} MB, {files[0].file.licence}")

@@ -62,6 +62,15 @@ class Stage(BaseModel):
         return Choice(self.engine, self.arguments, "the settings name it")
 
 
+class Turn(Stage):
+    """What judges whether a turn sounds complete; without an engine, silence alone ends it."""
+
+    engine: str = ""
+    """``smart_turn``, or empty for none."""
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    """A turn that sounds unfinished ends after 8, 4, 2 or 4 s of silence."""
+
+
 class Speech(Stage):
     """The voice."""
 

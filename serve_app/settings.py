@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from serve_app.errors import UserError
-from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Storage, Timing
+from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Storage, Timing, Turn
 from streaming.media import MIC_RATE, RATE
 from streaming.pace import Pace
 from streaming.session import Driving
@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     profile: str = DEFAULT
     asr: Stage = Stage(engine="whisper")
     listener: Stage = Stage(engine="silero")
+    turn: Turn = Turn()
     llm: Language = Language()
     tts: Speech = Speech()
     face: Picture = Picture()
@@ -91,15 +92,16 @@ class Settings(BaseSettings):
         )
 
     def reporting_pace(self) -> Pace:
-        """The pace for clients that report their playhead."""
+        """The pace for clients that report their playhead, with a judge at every pause if an engine is named."""
         timing = self.pace
-        return Pace(
+        pace = Pace(
             voice_lead=round(timing.voice_lead_s * RATE),
             send_lead=round(timing.send_lead_s * RATE),
             look_ahead=timing.look_ahead_ms * RATE // 1000,
             end_of_turn=timing.end_of_turn_ms * MIC_RATE // 1000,
             utterance_most=round(timing.utterance_s * MIC_RATE),
         )
+        return pace.with_eagerness(self.turn.eagerness) if self.turn.engine else pace
 
 
 def load(profile: str | Path | None = None, **overrides: Any) -> Settings:

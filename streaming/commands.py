@@ -141,6 +141,18 @@ class Transcribe:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeTurn:
+    """Let the judge say whether the turn sounds complete at a pause. Answered by TurnJudged, or by nothing."""
+
+    audio: bytes
+    """PCM16 mono at 16 kHz: the end of the utterance, and of the pause what is heard of it already."""
+    at: int
+    """The pause's SpeechEnded.at."""
+    complete_from: float
+    """Least probability of a complete turn."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Let the language model write reply ``turn``."""
 
@@ -214,4 +226,4 @@ class HangUp:
     reason: str
 
 
-Command = Transcribe | Ask | Speak | Animate | Show | Hold | Resume | Cancel | Remember | HangUp
+Command = Transcribe | JudgeTurn | Ask | Speak | Animate | Show | Hold | Resume | Cancel | Remember | HangUp

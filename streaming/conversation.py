@@ -166,7 +166,8 @@ class Conversation:
             case SpeechStarted(at):
                 return self._begin_to_listen(at)
             case SpeechEnded(at):
-                return [*self._ears.paused(at)]
+                # "Mhm" is no whole sentence either: a held reply must not wait as long as one that goes on.
+                return [*self._ears.paused(at), *(self._ears.ask_judge() if self._reply is None else [])]
             case TurnJudged(complete, at):
                 self._ears.judged(complete, at)
                 return []
@@ -204,7 +205,7 @@ class Conversation:
             return []
         orders: list[Command] = [Show(UserCaption(text, final=False))] if text else []
         if self._reply is not None and self._agreed.interrupts and says_something(text):
-            orders += [*self._cut(), *self._enter("listening")]
+            orders += [*self._cut(), *self._enter("listening"), *self._ears.ask_judge()]
         return orders
 
     def _take_text(self, text: str) -> list[Command]:

@@ -2,7 +2,8 @@
 
 While somebody speaks, a partial transcript is asked for every 0.8 s, one in flight. At a pause the *final* is
 asked for at once, before it is known that the turn is over; if the pause lasts to the end-of-turn limit, the
-text is already there. If speech goes on, the text was a partial. This file does not know what a reply is.
+text is already there. If speech goes on, the text was a partial. A judge may be asked about the pause as well; until
+it answers, the plain limit holds. This file does not know what a reply is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from streaming.commands import Transcribe
+from streaming.commands import JudgeTurn, Transcribe
 from streaming.media import MIC_RATE, SAMPLE_BYTES, samples
 from streaming.pace import Pace
 
@@ -44,6 +45,7 @@ class Ears:
         self._listened = 0
         self._pause: int | None = None
         self._pause_ms: int | None = None
+        self._asked: int | None = None
         self._limit = self._pace.end_of_turn
         self._partial: int | None = None
         self._final: Transcribe | None = None
@@ -100,13 +102,26 @@ class Ears:
         if self._begun is None or self._released:
             self._next = None
             return []
+        if at != self._pause:
+            self._limit = self._pace.end_of_turn
         self._pause, self._pause_ms = at, None
         return self._ask_final(at)
+
+    def ask_judge(self) -> list[JudgeTurn]:
+        """Let the pause be judged, once, if the pace wants it; a button needs no judge."""
+        if not self._pace.judging or self.pressed or self._released:
+            return []
+        if self._pause is None or self._pause == self._asked:
+            return []
+        self._asked = self._pause
+        _, sound = self._utterance()
+        return [JudgeTurn(sound[-self._pace.judged_most * SAMPLE_BYTES :], self._pause, self._pace.complete_from)]
 
     def judged(self, complete: bool, at: int) -> None:
         """A model judged the pause at ``at``; an older pause's judgement says nothing about this one."""
         if self._pause == at:
             self._limit = self._pace.end_complete if complete else self._pace.end_incomplete
+            self._waited = self._waited and complete
 
     def press(self, at: int) -> None:
         """Push-to-talk: the utterance begins here, whatever was heard before."""
@@ -206,9 +221,13 @@ class Ears:
         return [self._final]
 
     def _order(self, *, final: bool) -> Transcribe:
-        begun = self._begun if self._begun is not None else self.now
-        sound = bytes(self._sound[(begun - self._sound_from) * SAMPLE_BYTES :])
+        begun, sound = self._utterance()
         return Transcribe(sound, begun + samples(sound), final, self._language)
+
+    def _utterance(self) -> tuple[int, bytes]:
+        """Its first sample, and all that was heard since."""
+        begun = self._begun if self._begun is not None else self.now
+        return begun, bytes(self._sound[(begun - self._sound_from) * SAMPLE_BYTES :])
 
     def _trim(self) -> None:
         """Outside an utterance only the pre-roll and the listener's own delay (0.5 s) are kept."""

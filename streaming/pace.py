@@ -6,8 +6,20 @@ This file decides nothing; ears.py, reply.py and conversation.py do, by these nu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from streaming.media import MIC_RATE, RATE
+
+Eagerness = Literal["low", "medium", "high", "auto"]
+"""How soon a turn is taken that sounds unfinished; ``auto`` is ``medium``."""
+
+PATIENCE: dict[Eagerness, int] = {
+    "low": 8 * MIC_RATE,
+    "medium": 4 * MIC_RATE,
+    "auto": 4 * MIC_RATE,
+    "high": 2 * MIC_RATE,
+}
+"""Silence in samples at 16 kHz that ends a turn judged incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +58,17 @@ class Pace:
     partial_quiet: int = MIC_RATE // 10
     """No partial is begun after this much silence: the final would have to wait for it."""
     end_of_turn: int = MIC_RATE // 2
-    """Silence that ends a turn when nothing has judged it."""
+    """Silence that ends a turn when nothing has judged it, or not yet."""
     end_complete: int = MIC_RATE * 3 // 10
     """Silence that ends a turn judged complete."""
     end_incomplete: int = MIC_RATE * 2
     """Silence that ends a turn judged incomplete."""
+    judging: bool = False
+    """True: a judge is asked at every pause of a turn, unless a reply is held or the button is down."""
+    judged_most: int = 8 * MIC_RATE
+    """Most sound that a judge is given: what Smart Turn's window holds."""
+    complete_from: float = 0.5
+    """Least probability, in [0, 1], of a turn that counts as complete."""
     utterance_most: int = 60 * MIC_RATE
     """Longest turn: 60 s are 1.9 MB, under the 4 MiB that one message between replicas may have."""
 
@@ -72,3 +90,15 @@ class Pace:
     def with_look_ahead(self, samples: int) -> Pace:
         """The same for a face that needs another look-ahead, in samples at 24 kHz."""
         return replace(self, look_ahead=samples)
+
+    def with_eagerness(self, eagerness: Eagerness = "auto") -> Pace:
+        """The same with a judge at every pause, and as much patience for unfinished turns as ``eagerness`` says."""
+        return replace(self, judging=True, end_incomplete=PATIENCE[eagerness])
+
+    def with_silence(self, milliseconds: int) -> Pace:
+        """The same without a judge: this much silence ends every turn."""
+        return replace(self, judging=False, end_of_turn=milliseconds * MIC_RATE // 1000)
+
+    def with_pre_roll(self, milliseconds: int) -> Pace:
+        """The same with this much sound kept from before the first voiced sample."""
+        return replace(self, pre_roll=milliseconds * MIC_RATE // 1000)

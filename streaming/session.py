@@ -24,6 +24,7 @@ from streaming.commands import (
     Command,
     HangUp,
     Hold,
+    JudgeTurn,
     Remember,
     Resume,
     Show,
@@ -46,6 +47,7 @@ from streaming.events import (
     StageFailed,
     StageName,
     Tick,
+    TurnJudged,
     UserSaid,
     UserSaying,
 )
@@ -55,6 +57,7 @@ from streaming.stages import (
     Face,
     FaceState,
     HearState,
+    Judge,
     Listener,
     Responder,
     Said,
@@ -85,6 +88,8 @@ class Stages:
     voice: Voice
     face: Face | None
     avatar: Avatar
+    judge: Judge | None = None
+    """None: no pause is judged, and a conversation's pace should not ask for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,7 @@ class Session:
         self._inbox: Channel[Event] = Channel("session inbox", INBOX)
         self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
         self._partial: asyncio.Task[None] | None = None
+        self._judging: asyncio.Task[None] | None = None
         self._hear_state = HearState()
         self._over = False
 
@@ -150,7 +156,13 @@ class Session:
         finally:
             self._over = True
             self._inbox.close()
-            await _stop([clock, *(call for calls in self._calls.values() for call in calls)])
+            await _stop(
+                [
+                    clock,
+                    *([self._judging] if self._judging else []),
+                    *(call for calls in self._calls.values() for call in calls),
+                ]
+            )
 
     async def _tick(self, ticks: AsyncIterator[int]) -> None:
         async for now in ticks:
@@ -178,6 +190,10 @@ class Session:
         match command:
             case Transcribe():
                 self._transcribe(command)
+            case JudgeTurn():
+                if self._judging:  # a newer pause makes an older one's judgement worthless
+                    self._judging.cancel()
+                self._judging = asyncio.create_task(self._judge(command), name="judge")
             case Ask():
                 self._call(command.turn, "llm", self._ask(command))
             case Speak():
@@ -255,6 +271,19 @@ class Session:
             yield UserSaid(text, language, order.until)
         else:
             yield UserSaying(text, order.until)
+
+    async def _judge(self, order: JudgeTurn) -> None:
+        """Judge a pause in a thread. Without an answer the turn ends as if nobody had been asked."""
+        judge = self._stages.judge
+        if judge is None:
+            log.warning("the pace asks for a judge of turns, but none is loaded; the plain limit ends the turn")
+            return
+        try:
+            odds = await asyncio.to_thread(judge.judge, order.audio)
+        except Exception:  # the judge's bug, or a refusal: it must not end a conversation
+            log.exception("the judge failed at sample %d; the plain limit ends the turn", order.at)
+            return
+        await self.happen(TurnJudged(odds >= order.complete_from, order.at))
 
     async def _ask(self, order: Ask) -> AsyncGenerator[Event]:
         driving = self._driving

@@ -1,6 +1,7 @@
-"""The five stages as Protocols, and what travels to and from them.
+"""The stages as Protocols, and what travels to and from them.
 
-A stage is one method, a stream out; to cancel is to stop iterating. Every call is a pure function of its
+A stage is one method. Four give a stream, and to cancel is to stop iterating; the two that listen to raw sound
+answer at once. Every call is a pure function of its
 message: what a stage must remember between two calls travels in the message, replicas hold only caches
 that can be rebuilt. Hence any replica can serve any call.
 
@@ -197,6 +198,14 @@ class Listener(Protocol):
     """Runs in the gateway's process, a block of sound at a time."""
 
     def hear(self, pcm16k: bytes, state: HearState) -> tuple[list[Voicing], HearState]: ...
+
+
+class Judge(Protocol):
+    """Runs in the gateway's process, in a thread of its own, once a pause; it may be called from several threads."""
+
+    def judge(self, pcm16k: bytes) -> float:
+        """Probability in [0, 1] that the speech sounds complete: PCM16 mono at 16 kHz up to now, at most 8 s."""
+        ...
 
 
 class Transcriber(Protocol):

@@ -99,7 +99,8 @@ def said_by(item: Item, turn: int) -> Said:
     if role not in _TEXT:
         raise ValueError(f"messages are of user, assistant or system, not of {role!r}")
     text = " ".join(filter(None, (_words(part) for part in item["content"]))).strip()
-    return Said(role, text, turn, id=name)
+    # A reply that was spoken elsewhere is of none of our turns.
+    return Said(role, text, 0 if role == "assistant" else turn, id=name)
 
 
 def _words(part: Item) -> str:

@@ -183,7 +183,7 @@ class Incoming:
                 "item_create_invalid_previous_item_id", f"there is no item {after!r}", param="previous_item_id"
             )
         item["id"] = name
-        said = said_by(item, max(conduct.responses, default=0))
+        said = said_by(item, max(conduct.responses, default=0) + 1)
         if not said.text and said.role != "tool" and not _has_sound(item):
             raise ClientError("empty_text", "the message has no text; write something first", param="item.content")
         if len(said.text) > TEXT_MOST and said.role != "tool":

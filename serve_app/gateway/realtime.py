@@ -137,7 +137,8 @@ class Connection:
         """What the client chose holds from now on."""
         session.drive(self._conduct.wishes.driving(self._house.driving))
         # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
-        await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own))
+        judged = self._house.stages.judge is not None
+        await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged))
 
     def _pace(self) -> Pace:
         usual = self._house.pace

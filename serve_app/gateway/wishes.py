@@ -11,7 +11,6 @@ from typing import Any
 
 from serve_app.gateway.audio import PCM24K, Format, FormatUnknown, format_of
 from streaming.events import Agreed
-from streaming.media import MIC_RATE
 from streaming.pace import Pace
 from streaming.session import Driving
 from streaming.stages import Avatar, Codec, Tool
@@ -84,16 +83,19 @@ class Wishes:
                 wishes = replace(wishes, rest={**wishes.rest, key: value})
         return wishes
 
-    def agreed(self, pace: Pace, *, answers: bool) -> Agreed:
-        """How turns are taken, for the conversation. ``answers``: a turn that the client ends itself is answered."""
+    def agreed(self, pace: Pace, *, answers: bool, judged: bool) -> Agreed:
+        """How turns are taken, for the conversation.
+
+        ``answers``: a turn that the client ends itself is answered. ``judged``: there is a model that hears whether a
+        sentence is complete; without one, semantic detection falls back to the usual limit of silence.
+        """
         if self.detection is None:
             return Agreed(live=False, answers=answers, interrupts=False, silent=self.silent, pace=pace)
-        if "silence_duration_ms" in self.detection:
-            pace = replace(
-                pace,
-                end_of_turn=self.detection["silence_duration_ms"] * MIC_RATE // 1000,
-                pre_roll=self.detection["prefix_padding_ms"] * MIC_RATE // 1000,
-            )
+        if self.detection["type"] == "server_vad":
+            pace = pace.with_silence(self.detection["silence_duration_ms"])
+            pace = pace.with_pre_roll(self.detection["prefix_padding_ms"])
+        elif judged:
+            pace = pace.with_eagerness(self.detection["eagerness"])
         created, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
         return Agreed(answers=created, interrupts=interrupts, silent=self.silent, pace=pace)
 
@@ -216,6 +218,8 @@ def _detection(wishes: Wishes, value: Any) -> Wishes:
         raise ClientError("invalid_value", f"turn_detection is server_vad, semantic_vad or null, not {kind!r}")
     usual = SERVER_VAD if kind == "server_vad" else SEMANTIC_VAD
     given = {name: part for name, part in value.items() if name in usual and part is not None}
+    if given.get("eagerness", "auto") not in ("low", "medium", "high", "auto"):
+        raise ClientError("invalid_value", f"eagerness is low, medium, high or auto, not {given['eagerness']!r}")
     for name, (least, most) in LIMITS.items():
         if name in given and not (isinstance(given[name], int) and least <= given[name] <= most):
             raise ClientError("invalid_value", f"{name} is {least} to {most} ms, not {given[name]!r}", param=name)

@@ -27,7 +27,9 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_everything_that_the_default_engines_need_is_installed_and_right() -> None:
-    assert [(found.file.name, found.problem) for found in models.survey() if found.problem] == []
+    assert [
+        (found.file.name, found.problem) for found in models.survey() if found.problem and not found.file.optional
+    ] == []
 
 
 def test_a_model_is_found_by_its_name_and_so_is_each_of_its_files() -> None:
@@ -63,6 +65,11 @@ def test_a_missing_file_says_what_to_install(toy: Path) -> None:
 def test_a_missing_package_says_what_to_install() -> None:
     with pytest.raises(ModelMissing, match=r"needs the package toy-models: pip install toy-models==1.2.3"):
         verified(FILE)
+
+
+def test_an_optional_package_is_installed_without_what_it_requires() -> None:
+    with pytest.raises(ModelMissing, match=r"needs the package toy-models: pip install --no-deps toy-models==1.2.3"):
+        verified(replace(FILE, optional=True))
 
 
 def test_a_truncated_file_is_wrong(toy: Path) -> None:

@@ -12,6 +12,7 @@ from actors import asr, face, llm, tts
 from actors.face.avatars import find
 from serve_app.app import build_stages, choices
 from serve_app.settings import Settings, SettingsError, load
+from streaming.media import MIC_RATE
 from streaming.stages import StageError
 from tests.stubs import Ears, Echo, Hum, Mask, Scribe
 
@@ -100,6 +101,14 @@ def test_whoever_waits_is_told_how_far_it_is() -> None:
     assert sorted(told) == sorted(
         (name, state) for name in ("asr", "face", "listener", "llm", "tts") for state in ("starting", "ready")
     )
+
+
+def test_a_judge_of_turns_is_loaded_only_where_one_is_named() -> None:
+    assert build_stages(stubbed()).judge is None
+    wished = stubbed(turn={"engine": "ears", "eagerness": "low"})
+    assert type(build_stages(wished).judge) is Ears
+    assert (wished.reporting_pace().judging, wished.reporting_pace().end_incomplete) == (True, 8 * MIC_RATE)
+    assert not stubbed().reporting_pace().judging
 
 
 def test_no_face_is_a_choice() -> None:

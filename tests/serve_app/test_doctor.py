@@ -94,6 +94,12 @@ def test_models_are_looked_at_file_by_file() -> None:
     ]
 
 
+def test_a_model_that_only_a_chosen_engine_needs_is_noted() -> None:
+    absent = next(file for file in FILES if file.optional)
+    report = [Found(absent, None, f"{absent.name} is missing: {absent.mend}")]
+    assert lines(doctor.models(report)) == [f"note: {absent.name} is missing -> {absent.mend}"]
+
+
 def test_a_stranger_with_our_name_is_named() -> None:
     owners = {"streaming": ["realtime-avatar", "mosaicml-streaming"]}
     assert lines(doctor.shadows(owners)) == [

@@ -130,7 +130,7 @@ def test_settings_travel_to_another_process() -> None:
 @pytest.mark.parametrize(
     ("wishes", "sentence"),
     [
-        ({"colour": 1}, "there is no setting 'colour'; the top has profile, asr, listener, llm"),
+        ({"colour": 1}, "there is no setting 'colour'; the top has profile, asr, listener, turn, llm"),
         ({"tts": {"enginee": "x"}}, "there is no setting 'tts.enginee'; tts has engine, arguments, voice, language"),
         ({"ray": {"tts": {"gpu": 1}}}, "there is no setting 'ray.tts.gpu'; ray.tts has replicas, gpus"),
         ({"gateway": {"port": "eight"}}, "the setting gateway.port (AVATAR_GATEWAY__PORT) is wrong: Input should"),

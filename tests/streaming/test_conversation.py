@@ -16,6 +16,7 @@ from streaming.commands import (
     Frames,
     HangUp,
     Hold,
+    JudgeTurn,
     Notice,
     Remember,
     ReplyDelta,
@@ -49,8 +50,9 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
+from streaming.journal import decode, encode
 from streaming.media import FRAME, RATE, FramePacket
-from streaming.pace import Pace
+from streaming.pace import Eagerness, Pace
 from streaming.stages import FaceState, Said, Word
 from tests.streaming.stories import MS, answer, drawn, pcm, shown, silence_until, spoken
 
@@ -480,6 +482,56 @@ def test_a_judged_pause_ends_the_turn_sooner() -> None:
     assert talk.state == "thinking"
 
 
+def judged(*, eagerness: Eagerness = "auto") -> tuple[Conversation, list[Command]]:
+    """Somebody said something and paused at 200 ms; what that led to."""
+    talk = Conversation("story", Pace().with_eagerness(eagerness))
+    talk.on(SpeechStarted(0))
+    silence_until(talk, 0, 300 * MS)
+    return talk, talk.on(SpeechEnded(200 * MS))
+
+
+@pytest.mark.parametrize(("eagerness", "limit_ms"), [("high", 2000), ("auto", 4000), ("medium", 4000), ("low", 8000)])
+def test_an_unfinished_turn_is_waited_for_as_eagerness_says(eagerness: Eagerness, limit_ms: int) -> None:
+    talk, orders = judged(eagerness=eagerness)
+    (order,) = [order for order in orders if isinstance(order, JudgeTurn)]
+    assert (order.at, order.audio) == (200 * MS, pcm(300 * MS))
+    talk.on(TurnJudged(False, order.at))
+    talk.on(UserSaid("I would like", "en", 300 * MS))
+    silence_until(talk, 300 * MS, (200 + limit_ms - 20) * MS)
+    assert talk.state == "listening"
+    silence_until(talk, (200 + limit_ms - 20) * MS, (200 + limit_ms) * MS)
+    assert talk.state == "thinking"
+
+
+def test_without_an_answer_of_the_judge_the_plain_limit_ends_the_turn() -> None:
+    talk, _ = judged()
+    talk.on(UserSaid("I would like", "en", 300 * MS))
+    silence_until(talk, 300 * MS, 700 * MS)
+    assert talk.state == "thinking"
+    assert talk.on(TurnJudged(False, 200 * MS)) == [], "a late judgement says nothing"
+    assert talk.state == "thinking"
+
+
+def test_a_held_reply_asks_no_judge_until_it_is_interrupted() -> None:
+    talk = Conversation("story", Pace().with_eagerness("low"))
+    talk.on(Typed("Hello"))
+    talk.on(SpeechStarted(0))
+    silence_until(talk, 0, 300 * MS)
+    (final,) = talk.on(SpeechEnded(200 * MS))
+    assert isinstance(final, Transcribe)
+    orders = talk.on(UserSaid("No, listen", "en", final.until))
+    assert [order.at for order in orders if isinstance(order, JudgeTurn)] == [200 * MS]
+
+
+def test_a_judged_conversation_can_be_made_anew_from_its_settings() -> None:
+    talk, orders = judged(eagerness="low")
+    again = Conversation.like("story", talk.settings())
+    again.on(SpeechStarted(0))
+    silence_until(again, 0, 300 * MS)
+    assert again.on(SpeechEnded(200 * MS)) == orders
+    assert [decode(encode(order)) for order in orders] == orders, "a journal holds it"
+
+
 def test_noise_without_words_is_no_turn() -> None:
     talk = Conversation("story")
     talk.on(SpeechStarted(0))
@@ -514,3 +566,9 @@ def test_the_three_paces() -> None:
     assert Pace.file().send_lead is None
     assert not Pace.blind().reports_playhead
     assert Pace().with_look_ahead(480).look_ahead == 480
+
+
+def test_a_pace_is_made_to_wait_as_a_client_wishes() -> None:
+    assert (Pace().with_eagerness("high").end_incomplete, Pace().with_eagerness("high").judging) == (2000 * MS, True)
+    assert Pace().with_eagerness().with_silence(700) == Pace(end_of_turn=700 * MS, end_incomplete=4000 * MS)
+    assert Pace().with_pre_roll(120).pre_roll == 120 * MS

@@ -105,6 +105,57 @@ def test_a_judge_shortens_or_lengthens_the_wait(complete: bool, limit_ms: int) -
     assert ears.turn_over() is not None
 
 
+def test_a_pause_is_judged_once_by_the_last_eight_seconds() -> None:
+    ears = Ears(PACE.with_eagerness())
+    listen(ears, 0, 1000)
+    ears.started(1000 * MS)
+    listen(ears, 1000, 10_400)
+    assert ears.ask_judge() == [], "nobody paused yet"
+    ears.paused(10_200 * MS)
+    (order,) = ears.ask_judge()
+    assert (order.at, len(order.audio), order.complete_from) == (10_200 * MS, 8000 * MS * 2, 0.5)
+    assert ears.ask_judge() == []
+    ears.paused(10_300 * MS)
+    assert [order.at for order in ears.ask_judge()] == [10_300 * MS], "another pause is another question"
+
+
+def test_nothing_is_judged_that_the_pace_or_a_button_decides() -> None:
+    plain = speaking_since(1000)
+    plain.paused(1200 * MS)
+    assert plain.ask_judge() == []
+    pressed = Ears(PACE.with_eagerness())
+    pressed.press(0)
+    listen(pressed, 0, 600)
+    pressed.paused(500 * MS)
+    assert pressed.ask_judge() == []
+    pressed.release()
+    assert pressed.ask_judge() == []
+
+
+def test_a_judgement_that_comes_before_the_text_still_lengthens_the_wait() -> None:
+    ears = speaking_since(1000)
+    listen(ears, 1100, 1400)
+    (final,) = ears.paused(1200 * MS)
+    ears.tick(0)
+    ears.tick(600)
+    ears.judged(False, 1200 * MS)
+    ears.took("I would like", "en", final.until)
+    assert ears.turn_over() is None
+    ears.tick(2000)
+    assert ears.turn_over() is not None
+
+
+def test_a_new_pause_begins_with_the_plain_limit_again() -> None:
+    ears = speaking_since(1000)
+    listen(ears, 1100, 1400)
+    (final,) = ears.paused(1200 * MS)
+    ears.judged(False, 1200 * MS)
+    ears.took("yes", "en", final.until)
+    ears.paused(1300 * MS)
+    listen(ears, 1400, 1820)
+    assert ears.turn_over() is not None
+
+
 def test_push_to_talk_waits_for_the_release_however_long_the_pause() -> None:
     ears = Ears(PACE)
     listen(ears, 0, 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -29,10 +30,12 @@ from streaming.events import (
     Joined,
     Left,
     Requested,
+    SpeechEnded,
     SpeechStarted,
     TalkPressed,
     TalkReleased,
     Tick,
+    TurnJudged,
     Typed,
 )
 from streaming.media import FRAME
@@ -274,3 +277,75 @@ async def test_what_goes_with_every_call_may_change_in_mid_session() -> None:
     room.session.drive(Driving(instructions="Be brief."))
     await room.live(Typed("hi"), then=[Requested(instructions="Be kind.")])
     assert reader.told == ["Be brief.", "Be kind."]
+
+
+class Sage:
+    """A judge that says ``odds``, or breaks; asked a second time, it lets the first question be answered as well."""
+
+    def __init__(self, odds: float | Exception) -> None:
+        self.odds = odds
+        self.threads: list[int] = []
+        self.begun, self.again = threading.Event(), threading.Event()
+
+    def judge(self, pcm16k: bytes) -> float:
+        self.threads.append(threading.get_ident())
+        self.begun.set()
+        if len(self.threads) > 1:
+            self.again.set()
+        elif self.odds == 1:
+            assert self.again.wait(10)
+        if isinstance(self.odds, Exception):
+            raise self.odds
+        return self.odds
+
+
+async def judgements(judge: Sage | None, pauses: int = 1) -> list[TurnJudged]:
+    """What a conversation hears of its judge when somebody pauses."""
+    heard: list[TurnJudged] = []
+    paused = asyncio.Queue[int]()
+
+    def journal(event: Event, commands: list[Command]) -> None:
+        if isinstance(event, TurnJudged):
+            heard.append(event)
+        if isinstance(event, SpeechEnded):
+            paused.put_nowait(event.at)
+
+    async def tell(order: ClientOrder) -> None:
+        return None
+
+    stages = Stages(Ears(), Scribe(), Echo(), Hum(), None, AVATAR, judge)
+    talk = Conversation("judged", Pace.file().with_eagerness("low"), codec=None)
+    session = Session(talk, stages, tell, journal=journal)
+    running = asyncio.create_task(session.run(still()))
+    await session.happen(Heard(pcm(320), 0))
+    for pause in range(1, pauses + 1):
+        await session.happen(SpeechEnded(100 * pause))
+        await paused.get()
+        if judge:
+            assert await asyncio.to_thread(judge.begun.wait, 10)
+    assert session._judging is not None
+    await asyncio.wait([session._judging])
+    await session.happen(Left())
+    await running
+    return heard
+
+
+@pytest.mark.parametrize(("odds", "complete"), [(0.5, True), (0.49, False)])
+async def test_a_pause_is_judged_in_another_thread(odds: float, complete: bool) -> None:
+    sage = Sage(odds)
+    assert await judgements(sage) == [TurnJudged(complete, 100)]
+    assert sage.threads and threading.get_ident() not in sage.threads
+
+
+async def test_a_judge_that_breaks_is_logged_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    assert await judgements(Sage(StageError("half a sample"))) == []
+    assert "the judge failed at sample 100" in caplog.text and "half a sample" in caplog.text
+
+
+async def test_a_pace_without_its_judge_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert await judgements(None) == []
+    assert "none is loaded" in caplog.text
+
+
+async def test_a_newer_pause_makes_an_older_judgement_worthless() -> None:
+    assert await judgements(Sage(1), pauses=2) == [TurnJudged(True, 200)]

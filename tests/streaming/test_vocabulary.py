@@ -13,7 +13,7 @@ from streaming.commands import Command, Message
 from streaming.conversation import TRANSITIONS
 from streaming.events import Event, StageFailed, Tick
 from streaming.journal import KINDS
-from streaming.stages import Face, Listener, Responder, Transcriber, Voice
+from streaming.stages import Face, Judge, Listener, Responder, Transcriber, Voice
 
 VOCABULARY = (events, commands, stages, media)
 
@@ -69,7 +69,7 @@ def test_every_event_about_a_reply_says_its_turn_first(word: type) -> None:
 
 @pytest.mark.parametrize("word", own(commands), ids=lambda word: word.__name__)
 def test_every_order_about_a_reply_says_its_turn(word: type) -> None:
-    without = {"Transcribe", "Show", "Remember", "HangUp", "UserCaption"}
+    without = {"Transcribe", "JudgeTurn", "Show", "Remember", "HangUp", "UserCaption"}
     names = {field.name for field in dataclasses.fields(word)}
     assert ("turn" in names) == (word.__name__ not in without)
 
@@ -81,7 +81,7 @@ def test_a_journal_knows_every_word_by_one_name() -> None:
         assert "kind" not in {field.name for field in dataclasses.fields(word)}, "the place of the word's own name"
 
 
-@pytest.mark.parametrize("protocol", [Listener, Transcriber, Responder, Voice, Face], ids=lambda p: p.__name__)
+@pytest.mark.parametrize("protocol", [Listener, Judge, Transcriber, Responder, Voice, Face], ids=lambda p: p.__name__)
 def test_a_stage_is_one_method(protocol: type) -> None:
     assert len([name for name in vars(protocol) if not name.startswith("_")]) == 1
 

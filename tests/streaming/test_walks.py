@@ -17,6 +17,7 @@ from streaming.commands import (
     Ended,
     Frames,
     Hold,
+    JudgeTurn,
     ReplyDelta,
     Resume,
     Show,
@@ -54,7 +55,7 @@ from streaming.events import (
     UserSaying,
 )
 from streaming.media import FRAME, RATE, FramePacket
-from streaming.pace import Pace
+from streaming.pace import PATIENCE, Pace
 from streaming.stages import FaceState, Said, ToolCall
 from tests.streaming.stories import pcm
 
@@ -76,6 +77,8 @@ class World:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.pace = self.dice.choice([Pace(), Pace.blind(), Pace.file(), Pace(voice_lead=RATE, send_lead=RATE // 2)])
+        if self.dice.random() < 0.5:
+            self.pace = self.pace.with_eagerness(self.dice.choice(list(PATIENCE)))
         self.talk = Conversation(f"walk {seed}", self.pace, seed=seed, live=self.dice.random() < 0.8)
         self.mic = 0
         self.now = 0
@@ -150,6 +153,9 @@ class World:
         """The next thing that this call answers; sometimes it breaks, or its replica dies."""
         dice = self.dice
         match call:
+            case JudgeTurn(_, at):
+                self.calls.remove(call)
+                return TurnJudged(dice.random() < 0.5, at)
             case Transcribe(_, until, final):
                 self.calls.remove(call)
                 if dice.random() < 0.1:
@@ -221,6 +227,11 @@ class World:
                 self.calls.append(command)
                 end = span.pts + span.want_frames * FRAME
                 assert span.last or end + self.pace.look_ahead <= self.spoken[turn], "drawn without look-ahead"
+            case JudgeTurn(sound):
+                assert self.pace.judging and len(sound) <= 2 * self.pace.judged_most
+                assert not self.talk._ears.pressed, "a button was judged"
+                assert self.talk.state != "held", "a held reply waits for a judge"
+                self.calls.append(command)
             case Speak() | Ask() | Transcribe():
                 self.calls.append(command)
             case Hold(turn) | Resume(turn):
@@ -277,10 +288,10 @@ def test_walks_reach_every_part_of_a_conversation() -> None:
         for _ in range(EVENTS):
             event = world.next_event()
             commands = world.talk.on(event)
-            world_calls = [c for c in commands if isinstance(c, Transcribe | Ask | Speak | Animate)]
+            world_calls = [c for c in commands if isinstance(c, Transcribe | JudgeTurn | Ask | Speak | Animate)]
             world.calls += world_calls
             seen |= {type(c.message if isinstance(c, Show) else c).__name__ for c in commands}
     assert seen >= {
-        *("Transcribe", "Ask", "Speak", "Animate", "Hold", "Resume", "Cancel", "Remember"),
+        *("Transcribe", "JudgeTurn", "Ask", "Speak", "Animate", "Hold", "Resume", "Cancel", "Remember"),
         *("Audio", "Frames", "Ended", "Cut", "Failed", "Notice", "UserCaption", "ReplyDelta", "StateChanged"),
     }

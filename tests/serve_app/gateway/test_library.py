@@ -65,6 +65,7 @@ def test_a_conversation_can_be_read_while_it_lasts_and_afterwards(client: TestCl
     assert [(said["role"], said["text"], said["turn"]) for said in one["said"]] == [
         ("user", "hi", 1),
         ("assistant", "You said: hi", 1),
+        ("call", "{}", 1),
     ]
     text = client.get(f"/conversations/{name}/transcript.txt")
     assert text.headers["content-type"].startswith("text/plain")

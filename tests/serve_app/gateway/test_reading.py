@@ -131,26 +131,26 @@ def test_our_own_button_is_pressed_and_released() -> None:
 def test_an_item_keeps_the_name_that_the_client_chose_and_its_place() -> None:
     client = Client()
     assert client.sends(f"{ITEM}.create", item=message("hi", id="mine")) == [
-        Added(Said("user", "hi", 0, id="mine"), None)
+        Added(Said("user", "hi", 1, id="mine"), None)
     ]
     assert client.sends(f"{ITEM}.create", item=message("first", id="a"), previous_item_id="root") == [
-        Added(Said("user", "first", 0, id="a"), "")
+        Added(Said("user", "first", 1, id="a"), "")
     ]
     assert client.sends(f"{ITEM}.create", item=message("second", id="b"), previous_item_id="a") == [
-        Added(Said("user", "second", 0, id="b"), "a")
+        Added(Said("user", "second", 1, id="b"), "a")
     ]
 
 
 def test_what_a_function_gave_is_an_item() -> None:
     item = {"type": "function_call_output", "call_id": "c1", "output": "a cat"}
     (added,) = Client().sends(f"{ITEM}.create", item=item)
-    assert added == Added(Said("tool", "a cat", 0, id="item_1", call_id="c1"), None)
+    assert added == Added(Said("tool", "a cat", 1, id="item_1", call_id="c1"), None)
 
 
 def test_a_call_that_is_replayed_is_an_item_too() -> None:
     item = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}", "id": "f"}
     assert Client().sends(f"{ITEM}.create", item=item) == [
-        Added(Said("call", "{}", 0, id="f", call_id="c1", function="look"), None)
+        Added(Said("call", "{}", 1, id="f", call_id="c1", function="look"), None)
     ]
 
 
@@ -214,7 +214,7 @@ def test_a_typed_message_of_our_own_client_stops_everything_else() -> None:
     assert Client(own=True).sends("avatar.say", text=" hello ") == [
         Dropped(),
         Stopped(),
-        Added(Said("user", "hello", 0, id="item_1"), None),
+        Added(Said("user", "hello", 1, id="item_1"), None),
         Requested(),
     ]
 
