@@ -26,7 +26,7 @@ from streaming.commands import (
     StateChanged,
     UserCaption,
 )
-from streaming.ears import Ears, says_something
+from streaming.ears import Ears, Understood, says_something
 from streaming.events import (
     ClipEnded,
     Event,
@@ -50,6 +50,7 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
+from streaming.guard import Guard
 from streaming.media import FPS, FRAME
 from streaming.pace import Pace
 from streaming.reply import IDLE_FRAMES, Reply
@@ -93,6 +94,7 @@ class Conversation:
         self._codec: Codec | None = codec
         self._live = live
         self._ears = Ears(self._pace)
+        self._guard = Guard(self._pace)
         self._reply: Reply | None = None
         self._now = 0
         self._idle_at: tuple[int, int] | None = None
@@ -142,11 +144,12 @@ class Conversation:
         match event:
             case Joined():
                 return [Show(StateChanged(self.state, self.turn))]
-            case Heard(pcm, at, quiet):
-                return [*self._ears.heard(pcm, at, quiet)]
+            case Heard():
+                return self._hear(event)
             case SpeechStarted(at):
                 return self._begin_to_listen(at)
             case SpeechEnded(at):
+                self._guard.suspect = False
                 return [*self._ears.paused(at)]
             case TurnJudged(complete, at):
                 self._ears.judged(complete, at)
@@ -158,10 +161,26 @@ class Conversation:
             case _:  # pragma: no cover - the type checker refuses a forgotten event
                 assert_never(event)
 
+    def _hear(self, block: Heard) -> list[Command]:
+        """One more block of sound: in what was taken for our own voice, somebody else's may begin."""
+        self._guard.follow(self._reply, self._ears.now)
+        orders: list[Command] = [*self._ears.heard(block.pcm, block.at, block.quiet)]
+        window = self._pace.echo_window
+        if not block.quiet and self._guard.clears(self._ears.last(window), self._ears.now):
+            orders += self._make_way(self._ears.now - window // 2)
+        return orders
+
     def _begin_to_listen(self, at: int) -> list[Command]:
-        """Somebody speaks: a reply is held, not cancelled, for it may be a cough."""
+        """Speech: somebody's, unless a loudspeaker brings us our own."""
         if not (self._live or self._ears.pressed):
             return []
+        window = self._pace.echo_window
+        if not self._ears.open and self._guard.suspects(self._ears.last(window), self._ears.now):
+            return []
+        return self._make_way(at)
+
+    def _make_way(self, at: int) -> list[Command]:
+        """Somebody speaks: a reply is held, not cancelled, for it may be a cough."""
         self._ears.started(at)
         if self._reply is None:
             return self._enter("listening")
@@ -174,6 +193,7 @@ class Conversation:
     def _press(self, at: int) -> list[Command]:
         """The button is no cough: it cancels at once."""
         orders = self._cut()
+        self._guard.suspect = False
         self._ears.press(at)
         return [*orders, *self._enter("listening")]
 
@@ -181,7 +201,9 @@ class Conversation:
         if not self._ears.took(text, language, until):
             self.late["UserSaying" if language is None else "UserSaid"] += 1
             return []
-        orders: list[Command] = [Show(UserCaption(text, final=False))] if text else []
+        if not text or self._guard.repeats(text, self._ears.begun, until):
+            return []
+        orders: list[Command] = [Show(UserCaption(text, final=False))]
         if self._reply is not None and says_something(text):
             orders += [*self._cut(), *self._enter("listening")]
         return orders
@@ -272,9 +294,8 @@ class Conversation:
         """What became true by the event: a turn is over, a reply is heard or finished."""
         orders: list[Command] = []
         if understood := self._ears.turn_over():
-            interrupting = self._reply is not None
+            worth = self._worth(understood)
             self._ears.discard()
-            worth = says_something(understood.text) or (understood.text.strip() != "" and not interrupting)
             orders += [*self._cut(), *self._open_turn(understood.text)] if worth else self._nothing_said()
         reply = self._reply
         if reply is not None and self.state == "thinking" and reply.audible:
@@ -285,8 +306,14 @@ class Conversation:
             orders += self._enter("listening" if self._ears.open else "idle")
         return orders
 
+    def _worth(self, understood: Understood) -> bool:
+        """Whether it is to be answered: words that are not our own; while we speak, no "mhm" either."""
+        if self._guard.repeats(understood.text, self._ears.begun, understood.until):
+            return False
+        return says_something(understood.text) or (understood.text.strip() != "" and self._reply is None)
+
     def _nothing_said(self) -> list[Command]:
-        """A cough, a door, "mhm": a held reply goes on."""
+        """A cough, a door, "mhm", our own voice: a held reply goes on."""
         self._ears.eager = False
         if self._reply is None:
             return self._enter("idle") if self.state == "listening" else []
@@ -300,6 +327,7 @@ class Conversation:
         reply = self._reply
         if reply is None:
             return []
+        reply.hold()
         text = reply.heard()
         shown = Show(Cut(self.turn, reply.playhead, text))
         self._close_reply(reply)

@@ -62,9 +62,18 @@ class Ears:
         return self._begun is not None
 
     @property
+    def begun(self) -> int:
+        """First sample at 16 kHz of the utterance; the next one if nobody speaks."""
+        return self.now if self._begun is None else self._begun
+
+    @property
     def now(self) -> int:
         """Sample at 16 kHz after the last one that came in."""
         return self._sound_from + len(self._sound) // SAMPLE_BYTES
+
+    def last(self, count: int) -> bytes:
+        """The newest ``count`` samples at 16 kHz, as far as they are kept."""
+        return bytes(self._sound[-count * SAMPLE_BYTES :])
 
     # ---- what comes in -------------------------------------------------------------------------------------
 
@@ -173,7 +182,7 @@ class Ears:
         return self._known is not None and self._known.until >= voiced_until
 
     def _ask_partial(self, quiet: int) -> list[Transcribe]:
-        begun = self._begun if self._begun is not None else self.now
+        begun = self.begun
         first = self.eager and self._listened == begun
         # The pre-roll is not new sound: a first partial in mid-hold must still hold 0.3 s of voice.
         wanted = self._pace.pre_roll + self._pace.partial_first_held if first else self._pace.partial_every
@@ -196,7 +205,7 @@ class Ears:
         return [self._final]
 
     def _order(self, *, final: bool) -> Transcribe:
-        begun = self._begun if self._begun is not None else self.now
+        begun = self.begun
         sound = bytes(self._sound[(begun - self._sound_from) * SAMPLE_BYTES :])
         return Transcribe(sound, begun + samples(sound), final, self._language)
 

@@ -27,7 +27,7 @@ from streaming.commands import (
     Speak,
 )
 from streaming.events import ClipEnded, FaceEnded, FramesReady, SpeechReady, StageFailed, StageName
-from streaming.media import FRAME, RATE, FramePacket, frames_for
+from streaming.media import FRAME, RATE, SAMPLE_BYTES, FramePacket, frames_for
 from streaming.pace import Pace
 from streaming.stages import Codec, FaceState, History, Span
 from streaming.timeline import CONTEXT, Timeline
@@ -89,6 +89,11 @@ class Reply:
         return self._sent > 0
 
     @property
+    def sent(self) -> int:
+        """Samples that were sent to be heard."""
+        return self._sent
+
+    @property
     def finished(self) -> bool:
         """True once everything was sent and has left the loudspeaker."""
         return self._ended and self.playhead >= self._timeline.total
@@ -96,6 +101,18 @@ class Reply:
     def heard(self) -> str:
         """The text that left the loudspeaker; all of it once the reply is finished."""
         return self.text.strip() if self.finished else self._timeline.heard(self.playhead)
+
+    def sound(self, start: int, stop: int) -> bytes:
+        """PCM16 from sample ``start`` to ``stop`` as a loudspeaker plays it: silence where nothing was sent."""
+        first, after = min(max(start, 0), stop), min(stop, self._sent)
+        sound = self._timeline.sound(first, max(after, first))
+        return bytes((first - start) * SAMPLE_BYTES) + sound + bytes((stop - first) * SAMPLE_BYTES - len(sound))
+
+    def said(self, start: int, stop: int) -> list[str]:
+        """Words that begin from sample ``start`` up to ``stop``; all of the text if the voice gives no word times."""
+        return [word.text for word in self._timeline.words(start, stop)] or (
+            [] if self._timeline.timed else [self.text]
+        )
 
     # ---- what happens --------------------------------------------------------------------------------------
 

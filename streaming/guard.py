@@ -1,0 +1,83 @@
+"""Our own voice in the microphone: which part of a reply it may be hearing, and whether that explains what it hears.
+
+The client says four times a second how far its loudspeaker is; between two reports it plays on at the pace of the
+microphone's own samples. So every microphone sample has a place in the reply, give or take the delay that is searched.
+How sounds and words are compared stands in echo.py, what follows from it in conversation.py.
+"""
+
+from __future__ import annotations
+
+from streaming.echo import left_over, repeated
+from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES
+from streaming.pace import Pace
+from streaming.reply import Reply
+
+SLOP = MIC_RATE // 10
+"""A report of the playhead may come this much too late: the microphone then heard sound from after it."""
+
+
+class Guard:
+    """The reply that the loudspeaker is playing, or was playing last."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.suspect = False
+        """True while the listener hears speech that is taken for our own."""
+        self._pace = pace
+        self._reply: Reply | None = None
+        self._at = 0
+        self._playhead = 0
+        self._stopped_at: int | None = None
+        self._judged = 0
+
+    def follow(self, reply: Reply | None, now: int) -> None:
+        """Up to microphone sample ``now`` this reply was played, if any; one that is held stands still."""
+        if reply is not None and reply.audible and reply is not self._reply:
+            self._reply, self._at, self._playhead, self._stopped_at = reply, now, reply.playhead, None
+        known = self._reply
+        if known is None:
+            return
+        if known.held:
+            self._stopped_at = now if self._stopped_at is None else self._stopped_at
+        elif self._stopped_at is not None or known.playhead != self._playhead:
+            self._at, self._playhead, self._stopped_at = now, known.playhead, None
+
+    def suspects(self, heard: bytes, now: int) -> bool:
+        """Whether the speech that began is our own voice, by the newest sound ``heard``, which ends at ``now``."""
+        self.suspect = self._pace.guards_echo and self._explains(heard, now)
+        return self.suspect
+
+    def clears(self, heard: bytes, now: int) -> bool:
+        """Whether the suspected speech turns out to be a person's, or a person speaks over it. Asked now and then."""
+        if not self.suspect or now - self._judged < self._pace.echo_every or self._explains(heard, now):
+            return False
+        self.suspect = False
+        return True
+
+    def repeats(self, text: str, begun: int, until: int) -> bool:
+        """Whether the words understood between two microphone samples are those that we were saying."""
+        reply = self._reply
+        if reply is None or not self._pace.guards_echo or self._place(begun + self._pace.pre_roll) >= reply.sent:
+            return False  # who speaks after us may well repeat our words
+        start, stop = self._place(begun - self._pace.echo_delay - MIC_RATE // 2), self._place(until + SLOP)
+        enough = self._pace.echo_words_early if self._early else self._pace.echo_words
+        return repeated(text, reply.said(start, stop)) >= enough
+
+    @property
+    def _early(self) -> bool:
+        return self._playhead < self._pace.echo_early
+
+    def _explains(self, heard: bytes, now: int) -> bool:
+        if self._reply is None:
+            return False
+        self._judged = now
+        reach = self._pace.echo_delay + SLOP + self._pace.echo_window
+        start = self._place(now + SLOP - reach)
+        stop = start + reach * RATE // MIC_RATE
+        played = self._reply.sound(start, min(stop, self._place(now + SLOP)))
+        most = self._pace.echo_left_early if self._early else self._pace.echo_left
+        return left_over(heard, played.ljust((stop - start) * SAMPLE_BYTES, b"\0")) < most
+
+    def _place(self, at: int) -> int:
+        """Sample of the reply that was played at microphone sample ``at``, had it never paused before."""
+        last = at if self._stopped_at is None else min(at, self._stopped_at)
+        return self._playhead + (last - self._at) * RATE // MIC_RATE
