@@ -16,7 +16,10 @@ from streaming.media import MIC_RATE, RATE
 Floats = npt.NDArray[np.float64]
 
 HOPS = 100
-"""Frames a second: one every 10 ms, each 20 ms long."""
+"""Frames a second of what was heard: one every 10 ms, each 20 ms long."""
+
+FINER = 2
+"""Delays are tried in half hops: where a word begins, a band rises by 20 dB in one."""
 
 EDGES = (100, 300, 500, 800, 1200, 1700, 2400, 3400, 5000)
 """Borders of the bands in Hz: where voices have their energy, and small loudspeakers and microphones agree."""
@@ -36,8 +39,8 @@ MOST_DB = 6.0
 FEWEST = 16
 """Loud places needed to learn a level: two frames of all bands."""
 
-SILENT = 1e4
-"""Energy of a frame's bands that no microphone is quieter than while somebody speaks (PCM16, squared): about -75 dB."""
+SILENT = 25.0
+"""Energy of a frame's bands under which there is nothing to compare: about -70 dB of full scale."""
 
 
 def left_over(heard: bytes, played: bytes) -> float:
@@ -46,32 +49,38 @@ def left_over(heard: bytes, played: bytes) -> float:
     ``heard`` is PCM16 at 16 kHz. ``played``, PCM16 at 24 kHz, ends with it and begins earlier by the longest delay
     that is tried. The delay and the level that explain most are taken. Too little sound of either kind gives 1.
     """
-    mic, speaker = energies(heard, MIC_RATE), energies(played, RATE)
+    mic, speaker = energies(heard, MIC_RATE, HOPS), energies(played, RATE, HOPS * FINER)
     count, total = len(mic), mic.sum()
-    if count < 2 or len(speaker) < count or total < SILENT * count:
+    if count < 2 or len(speaker) < FINER * count or total < SILENT * count:
         return 1.0
-    padded = np.pad(speaker, ((1, 1), (0, 0)))
-    widened = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-    tried = _decibels(np.lib.stride_tricks.sliding_window_view(widened, count, axis=0))  # delay, band, frame
+    tried = _decibels(_delayed(speaker, count))
     over = _decibels(mic).T - tried
     loud = tried > np.maximum(tried.max(axis=(1, 2), keepdims=True) - LOUD_DB, _QUIETEST)
     places = loud.sum(axis=(1, 2))
     ordered = np.sort(np.where(loud, over, np.inf).reshape(len(over), -1), axis=1)
     level = np.minimum(ordered[np.arange(len(over)), (places * LOW).astype(np.intp)], MOST_DB)
-    strange = np.where(over > level[:, None, None] + SPARE_DB, mic.T, 0.0).sum(axis=(1, 2)) / total
+    around = np.pad(speaker, ((FINER, FINER), (0, 0)))
+    widened = np.maximum(np.maximum(around[: -2 * FINER], speaker), around[2 * FINER :])
+    allowed = _delayed(widened, count) * 10 ** ((level + SPARE_DB) / 10)[:, None, None]
+    strange = np.where(mic.T > allowed, mic.T, 0.0).sum(axis=(1, 2)) / total
     return float(np.where(places < FEWEST, 1.0, strange).min())
 
 
-def energies(pcm: bytes, rate: int) -> Floats:
-    """Energy in each band of every 10 ms, shape (frames, bands); PCM16 mono, ``rate`` samples a second."""
+def energies(pcm: bytes, rate: int, hops: int) -> Floats:
+    """Energy in each band of 20 ms, ``hops`` times a second, shape (frames, bands); PCM16 mono, ``rate`` a second."""
     sound = np.frombuffer(pcm, "<i2").astype(np.float64)
-    hop = rate // HOPS
-    if len(sound) < 2 * hop:
+    size = 2 * rate // HOPS
+    if len(sound) < size:
         return np.zeros((0, len(EDGES) - 1))
-    frames = np.lib.stride_tricks.sliding_window_view(sound, 2 * hop)[::hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(2 * hop), axis=1)) ** 2 / hop**2
-    edges = [edge * 2 * hop // rate for edge in EDGES]
+    frames = np.lib.stride_tricks.sliding_window_view(sound, size)[:: rate // hops]
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2 / size**2
+    edges = [edge * size // rate for edge in EDGES]
     return np.add.reduceat(power, edges, axis=1)[:, :-1]
+
+
+def _delayed(speaker: Floats, count: int) -> Floats:
+    """``count`` frames a whole hop apart for each delay, shape (delays, bands, frames); the longest delay first."""
+    return np.lib.stride_tricks.sliding_window_view(speaker, FINER * (count - 1) + 1, axis=0)[:, :, ::FINER]
 
 
 _QUIETEST = 10 * np.log10(SILENT)

@@ -63,10 +63,10 @@ class Pace:
     """Sound that is compared at once, in samples at 16 kHz: less is alike by chance, more notices a person later."""
     echo_every: int = MIC_RATE // 10
     """New sound between two comparisons while we hear only ourselves, in samples at 16 kHz; each costs about 1 ms."""
-    echo_left: float = 0.5
+    echo_left: float = 0.4
     """Share of energy that our voice does not explain, from which on somebody else speaks: 0.0-0.5 was measured for
     echo, 0.3-1.0 for a person 6 dB above it."""
-    echo_left_early: float = 0.7
+    echo_left_early: float = 0.6
     """The same in the first seconds, where a false stop would cut every answer short."""
     echo_words: float = 0.75
     """Share of words that we said around that time, from which on a transcript is our own."""
