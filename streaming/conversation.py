@@ -165,9 +165,9 @@ class Conversation:
         """One more block of sound: in what was taken for our own voice, somebody else's may begin."""
         self._guard.follow(self._reply, self._ears.now)
         orders: list[Command] = [*self._ears.heard(block.pcm, block.at, block.quiet)]
-        window = self._pace.echo_window
-        if not block.quiet and self._guard.clears(self._ears.last(window), self._ears.now):
-            orders += self._make_way(self._ears.now - window // 2)
+        now = self._ears.now
+        if self._guard.clears(self._ears.last(self._pace.echo_window), now, block.quiet):
+            orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll)
         return orders
 
     def _begin_to_listen(self, at: int) -> list[Command]:

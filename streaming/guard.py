@@ -26,29 +26,40 @@ class Guard:
         self._reply: Reply | None = None
         self._at = 0
         self._playhead = 0
+        self._from = 0
         self._stopped_at: int | None = None
         self._judged = 0
+        self._quiet = 0
 
     def follow(self, reply: Reply | None, now: int) -> None:
         """Up to microphone sample ``now`` this reply was played, if any; one that is held stands still."""
         if reply is not None and reply.audible and reply is not self._reply:
             self._reply, self._at, self._playhead, self._stopped_at = reply, now, reply.playhead, None
+            self._from = reply.playhead
         known = self._reply
         if known is None:
             return
         if known.held:
             self._stopped_at = now if self._stopped_at is None else self._stopped_at
-        elif self._stopped_at is not None or known.playhead != self._playhead:
+        elif self._stopped_at is not None:
             self._at, self._playhead, self._stopped_at = now, known.playhead, None
+            self._from = known.playhead
+        elif known.playhead != self._playhead:
+            self._at, self._playhead = now, known.playhead
 
     def suspects(self, heard: bytes, now: int) -> bool:
         """Whether the speech that began is our own voice, by the newest sound ``heard``, which ends at ``now``."""
         self.suspect = self._pace.guards_echo and self._explains(heard, now)
         return self.suspect
 
-    def clears(self, heard: bytes, now: int) -> bool:
-        """Whether the suspected speech turns out to be a person's, or a person speaks over it. Asked now and then."""
-        if not self.suspect or now - self._judged < self._pace.echo_every or self._explains(heard, now):
+    def clears(self, heard: bytes, now: int, quiet: int) -> bool:
+        """Whether the suspected speech turns out to be a person's, or a person speaks over it. Asked at every block.
+
+        A block with ``quiet`` after the last voiced sample says nothing, nor does the one that follows it: the listener
+        may just have called the speech over.
+        """
+        quiet, self._quiet = max(quiet, self._quiet), quiet
+        if not self.suspect or quiet or now - self._judged < self._pace.echo_every or self._explains(heard, now):
             return False
         self.suspect = False
         return True
@@ -71,11 +82,13 @@ class Guard:
             return False
         self._judged = now
         reach = self._pace.echo_delay + SLOP + self._pace.echo_window
-        start = self._place(now + SLOP - reach)
-        stop = start + reach * RATE // MIC_RATE
-        played = self._reply.sound(start, min(stop, self._place(now + SLOP)))
+        begin = self._place(now + SLOP - reach)
+        end = begin + reach * RATE // MIC_RATE
+        first, after = max(begin, self._from), self._place(now + SLOP)
+        before = bytes(min(first - begin, end - begin) * SAMPLE_BYTES)
+        played = before + self._reply.sound(first, max(first, min(end, after)))
         most = self._pace.echo_left_early if self._early else self._pace.echo_left
-        return left_over(heard, played.ljust((stop - start) * SAMPLE_BYTES, b"\0")) < most
+        return left_over(heard, played.ljust((end - begin) * SAMPLE_BYTES, b"\0")) < most
 
     def _place(self, at: int) -> int:
         """Sample of the reply that was played at microphone sample ``at``, had it never paused before."""

@@ -63,6 +63,9 @@ class Pace:
     """Sound that is compared at once, in samples at 16 kHz: less is alike by chance, more notices a person later."""
     echo_every: int = MIC_RATE // 10
     """New sound between two comparisons while we hear only ourselves, in samples at 16 kHz; each costs about 1 ms."""
+    echo_found: int = MIC_RATE // 4
+    """What a person has said over our voice by the time it is noticed, in samples at 16 kHz: the utterance begins this
+    much earlier, without pre-roll, for what is before it is our own."""
     echo_left: float = 0.4
     """Share of energy that our voice does not explain, from which on somebody else speaks: 0.0-0.5 was measured for
     echo, 0.3-1.0 for a person 6 dB above it."""

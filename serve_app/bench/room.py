@@ -92,7 +92,7 @@ def cough(dice: np.random.Generator) -> np.ndarray:
 
 def people(folder: Path, count: int) -> list[np.ndarray]:
     """``count`` stretches of human speech, 2.5 s at 16 kHz each, out of the recordings in ``folder``; or none."""
-    size, step = int(PERSON_S * MIC_RATE), MIC_RATE * 6 // 5
+    size, step = int(PERSON_S * MIC_RATE), MIC_RATE * 4 // 5
     stretches: list[np.ndarray] = []
     for path in sorted(folder.glob("*.wav")):
         sound = np.frombuffer(read_question(path, 60.0), "<i2").astype(np.float64)
