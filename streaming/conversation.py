@@ -9,7 +9,7 @@ future one is impossible and raises, for it is our bug.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, assert_never
 
 from streaming.commands import (
@@ -24,6 +24,7 @@ from streaming.commands import (
     Show,
     State,
     StateChanged,
+    Transcribe,
     UserCaption,
 )
 from streaming.ears import Ears, Understood, says_something
@@ -51,7 +52,7 @@ from streaming.events import (
     UserSaying,
 )
 from streaming.guard import Guard
-from streaming.media import FPS, FRAME
+from streaming.media import FPS, FRAME, samples
 from streaming.pace import Pace
 from streaming.reply import IDLE_FRAMES, Reply
 from streaming.stages import Codec, History, Said
@@ -120,7 +121,7 @@ class Conversation:
             case TalkPressed(at):
                 return self._press(at)
             case TalkReleased():
-                return [*self._ears.release()]
+                return self._clean(self._ears.release())
             case Typed(text):
                 return self._take_text(text)
             case ReplyText() | ReplyEnded() | SpeechReady() | ClipEnded() | FramesReady() | FaceEnded():
@@ -150,7 +151,7 @@ class Conversation:
                 return self._begin_to_listen(at)
             case SpeechEnded(at):
                 self._guard.suspect = False
-                return [*self._ears.paused(at)]
+                return self._clean(self._ears.paused(at))
             case TurnJudged(complete, at):
                 self._ears.judged(complete, at)
                 return []
@@ -164,11 +165,18 @@ class Conversation:
     def _hear(self, block: Heard) -> list[Command]:
         """One more block of sound: in what was taken for our own voice, somebody else's may begin."""
         self._guard.follow(self._reply, self._ears.now)
-        orders: list[Command] = [*self._ears.heard(block.pcm, block.at, block.quiet)]
+        orders = self._clean(self._ears.heard(block.pcm, block.at, block.quiet))
         now = self._ears.now
         if self._guard.clears(self._ears.last(self._pace.echo_window), now, block.quiet):
             orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll)
         return orders
+
+    def _clean(self, orders: list[Transcribe]) -> list[Command]:
+        """The same, with our own voice turned down in what is to be understood."""
+        return [
+            replace(order, audio=self._guard.cleaned(order.audio, order.until - samples(order.audio)))
+            for order in orders
+        ]
 
     def _begin_to_listen(self, at: int) -> list[Command]:
         """Speech: somebody's, unless a loudspeaker brings us our own."""
@@ -193,7 +201,7 @@ class Conversation:
     def _press(self, at: int) -> list[Command]:
         """The button is no cough: it cancels at once."""
         orders = self._cut()
-        self._guard.suspect = False
+        self._guard.forget()
         self._ears.press(at)
         return [*orders, *self._enter("listening")]
 
@@ -282,7 +290,7 @@ class Conversation:
     def _failed(self, event: StageFailed) -> list[Command]:
         if event.stage == "asr":
             if event.lost and (again := self._ears.lost()):
-                return [*again]
+                return self._clean(again)
             self._ears.discard()
             return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]
         reply = self._current(event.turn, "StageFailed")

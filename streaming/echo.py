@@ -7,6 +7,7 @@ when which band is loud. This file is pure: it knows no reply, no turn and no ti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ SPARE_DB = 6.0
 MOST_DB = 6.0
 """What an echo may be louder than it was played. More is a voice over a pause of ours."""
 
+LEAST = 0.01
+"""What is kept of the energy of an echo that is taken out: none at all would leave holes that sound like consonants."""
+
 FEWEST = 16
 """Loud places needed to learn a level: two frames of all bands."""
 
@@ -43,39 +47,79 @@ SILENT = 25.0
 """Energy of a frame's bands under which there is nothing to compare: about -70 dB of full scale."""
 
 
-def left_over(heard: bytes, played: bytes) -> float:
-    """Share of the microphone's energy that the played sound does not explain: 0 is pure echo, 1 has none.
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the played sound explains the heard one best."""
+
+    left: float
+    """Share of the microphone's energy that stays unexplained: 0 is pure echo, 1 has none."""
+    delay: int = 0
+    """Samples at 16 kHz by which the echo comes later, both taken to end at once; a multiple of 5 ms."""
+    level: float = 0.0
+    """Decibels from played to heard."""
+
+
+def fit(heard: bytes, played: bytes) -> Fit:
+    """The delay and the level that explain most of ``heard`` by ``played``.
 
     ``heard`` is PCM16 at 16 kHz. ``played``, PCM16 at 24 kHz, ends with it and begins earlier by the longest delay
-    that is tried. The delay and the level that explain most are taken. Too little sound of either kind gives 1.
+    that is tried. Too little sound of either kind explains nothing.
     """
     mic, speaker = energies(heard, MIC_RATE, HOPS), energies(played, RATE, HOPS * FINER)
     count, total = len(mic), mic.sum()
     if count < 2 or len(speaker) < FINER * count or total < SILENT * count:
-        return 1.0
+        return Fit(1.0)
     tried = _decibels(_delayed(speaker, count))
     over = _decibels(mic).T - tried
     loud = tried > np.maximum(tried.max(axis=(1, 2), keepdims=True) - LOUD_DB, _QUIETEST)
     places = loud.sum(axis=(1, 2))
     ordered = np.sort(np.where(loud, over, np.inf).reshape(len(over), -1), axis=1)
     level = np.minimum(ordered[np.arange(len(over)), (places * LOW).astype(np.intp)], MOST_DB)
-    around = np.pad(speaker, ((FINER, FINER), (0, 0)))
-    widened = np.maximum(np.maximum(around[: -2 * FINER], speaker), around[2 * FINER :])
-    allowed = _delayed(widened, count) * 10 ** ((level + SPARE_DB) / 10)[:, None, None]
+    allowed = _delayed(_widened(speaker, FINER), count) * 10 ** ((level + SPARE_DB) / 10)[:, None, None]
     strange = np.where(mic.T > allowed, mic.T, 0.0).sum(axis=(1, 2)) / total
-    return float(np.where(places < FEWEST, 1.0, strange).min())
+    strange = np.where(places < FEWEST, 1.0, strange)
+    best = int(strange.argmin())
+    return Fit(float(strange[best]), (len(strange) - 1 - best) * MIC_RATE // (HOPS * FINER), float(level[best]))
+
+
+def without(heard: bytes, played: bytes, level: float) -> bytes:
+    """``heard`` with an echo turned down: that of ``played``, which is moved to where it is heard, at ``level`` dB."""
+    mic, speaker = _spectra(heard, MIC_RATE, HOPS), _spectra(played, RATE, HOPS)
+    if not len(mic):
+        return heard
+    own = _widened(np.abs(speaker[: len(mic), : mic.shape[1]]) ** 2, 1) * 10 ** ((level + SPARE_DB) / 10)
+    kept = np.fft.irfft(mic * np.sqrt(np.clip(1 - own / (np.abs(mic) ** 2 + 1e-9), LEAST, 1.0)), axis=1)
+    hop, size = MIC_RATE // HOPS, 2 * MIC_RATE // HOPS
+    sound = np.frombuffer(heard, "<i2").astype(np.float64)
+    sound[hop : len(mic) * hop] = 0.0
+    for k, frame in enumerate(kept * size):
+        first = hop if k == 0 else 0  # the first and the last half frame have no neighbour to add to: left as they are
+        last = size if k < len(mic) - 1 else hop
+        sound[k * hop + first : k * hop + last] += frame[first:last]
+    return np.clip(np.round(sound), -32768, 32767).astype("<i2").tobytes()
 
 
 def energies(pcm: bytes, rate: int, hops: int) -> Floats:
     """Energy in each band of 20 ms, ``hops`` times a second, shape (frames, bands); PCM16 mono, ``rate`` a second."""
+    power = np.abs(_spectra(pcm, rate, hops)) ** 2
+    edges = [edge * 2 // HOPS for edge in EDGES]
+    return np.add.reduceat(power, edges, axis=1)[:, :-1]
+
+
+def _spectra(pcm: bytes, rate: int, hops: int) -> npt.NDArray[np.complex128]:
+    """Spectra of 20 ms each, ``hops`` times a second, in steps of 50 Hz, as large at any rate."""
     sound = np.frombuffer(pcm, "<i2").astype(np.float64)
     size = 2 * rate // HOPS
     if len(sound) < size:
-        return np.zeros((0, len(EDGES) - 1))
+        return np.zeros((0, size // 2 + 1), np.complex128)
     frames = np.lib.stride_tricks.sliding_window_view(sound, size)[:: rate // hops]
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2 / size**2
-    edges = [edge * size // rate for edge in EDGES]
-    return np.add.reduceat(power, edges, axis=1)[:, :-1]
+    return np.fft.rfft(frames * np.hanning(size + 1)[:-1], axis=1) / size
+
+
+def _widened(energy: Floats, by: int) -> Floats:
+    """Each place with the most of itself and its neighbours ``by`` frames away."""
+    around = np.pad(energy, ((by, by), (0, 0)))
+    return np.maximum(np.maximum(around[: -2 * by], energy), around[2 * by :])
 
 
 def _delayed(speaker: Floats, count: int) -> Floats:

@@ -7,8 +7,10 @@ How sounds and words are compared stands in echo.py, what follows from it in con
 
 from __future__ import annotations
 
-from streaming.echo import left_over, repeated
-from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES
+from dataclasses import replace
+
+from streaming.echo import Fit, fit, repeated, without
+from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
 from streaming.pace import Pace
 from streaming.reply import Reply
 
@@ -30,12 +32,13 @@ class Guard:
         self._stopped_at: int | None = None
         self._judged = 0
         self._quiet = 0
+        self._known: Fit | None = None
 
     def follow(self, reply: Reply | None, now: int) -> None:
         """Up to microphone sample ``now`` this reply was played, if any; one that is held stands still."""
         if reply is not None and reply.audible and reply is not self._reply:
             self._reply, self._at, self._playhead, self._stopped_at = reply, now, reply.playhead, None
-            self._from = reply.playhead
+            self._from, self._known = reply.playhead, None
         known = self._reply
         if known is None:
             return
@@ -77,18 +80,40 @@ class Guard:
     def _early(self) -> bool:
         return self._playhead < self._pace.echo_early
 
+    def forget(self) -> None:
+        """What is said from here on is a person's, and nothing is to be taken out of it."""
+        self.suspect, self._known = False, None
+
+    def cleaned(self, heard: bytes, begun: int) -> bytes:
+        """Sound from microphone sample ``begun`` on, with our own voice turned down if it was known just before."""
+        if self._known is None:
+            return heard
+        delay, until = self._known.delay, begun + samples(heard)
+        stop = until if self._stopped_at is None else min(until, self._stopped_at + delay + SLOP)
+        part = max(stop - begun, 0)
+        played = self._played(begun - delay, begun - delay + part)
+        return without(heard[: part * SAMPLE_BYTES], played, self._known.level) + heard[part * SAMPLE_BYTES :]
+
     def _explains(self, heard: bytes, now: int) -> bool:
         if self._reply is None:
             return False
         self._judged = now
-        reach = self._pace.echo_delay + SLOP + self._pace.echo_window
-        begin = self._place(now + SLOP - reach)
-        end = begin + reach * RATE // MIC_RATE
-        first, after = max(begin, self._from), self._place(now + SLOP)
-        before = bytes(min(first - begin, end - begin) * SAMPLE_BYTES)
-        played = before + self._reply.sound(first, max(first, min(end, after)))
+        reach = self._pace.echo_delay + self._pace.echo_window
+        found = fit(heard, self._played(now - reach, now + SLOP))
         most = self._pace.echo_left_early if self._early else self._pace.echo_left
-        return left_over(heard, played.ljust((end - begin) * SAMPLE_BYTES, b"\0")) < most
+        if found.left < most:
+            self._known = replace(found, delay=found.delay - SLOP)
+        return found.left < most
+
+    def _played(self, start: int, stop: int) -> bytes:
+        """What the loudspeaker played between two microphone samples, PCM16 at 24 kHz."""
+        assert self._reply is not None
+        begin = self._playhead + (start - self._at) * RATE // MIC_RATE
+        end = begin + (stop - start) * RATE // MIC_RATE
+        last = end if self._stopped_at is None else min(end, self._place(self._stopped_at))
+        first = min(max(begin, self._from), end)
+        sound = self._reply.sound(first, max(first, last))
+        return (bytes((first - begin) * SAMPLE_BYTES) + sound).ljust((end - begin) * SAMPLE_BYTES, b"\0")
 
     def _place(self, at: int) -> int:
         """Sample of the reply that was played at microphone sample ``at``, had it never paused before."""

@@ -72,6 +72,7 @@ class _Client:
     """Bytes."""
     held: bool = False
     told: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    decided: bool = False
     busy: int = 0
     """Calls to language and voice that have not ended."""
 
@@ -82,7 +83,8 @@ class _Client:
                 self.sound += pcm
             case Hold() | Resume() | Cancel():
                 self.held = isinstance(order, Hold)
-                self.told.append((type(order).__name__, self.now))
+                if not self.decided:  # leaving cancels what is left of the reply
+                    self.told.append((type(order).__name__, self.now))
                 if isinstance(order, Cancel):
                     del self.sound[self.played :]
             case _:
@@ -134,6 +136,7 @@ async def outcome_of(case: Case, stages: Stages, settings: Settings) -> Outcome:
         at = client.now - since
         block = over[at * BLOCK : (at + 1) * BLOCK] if at >= 0 else np.zeros(0)
         await _feed(session, client, room.hears(client.plays(), np.pad(block, (0, BLOCK - len(block)))))
+    client.decided = True
     await session.happen(Left())
     await running
     whole = 0 if case.over is None else since
@@ -221,7 +224,9 @@ async def barge(stages: Stages, settings: Settings, folder: Path, *, quick: bool
         f"echo {ECHO_DB:g} dB after 150-300 ms; whoever speaks over it is {OVER_DB:g} dB louder than that echo, and "
         "begins 1.0-4.5 s after the question; milliseconds are p50 (largest) of sound since then",
     )
-    return Result("barge", ("microphone", "replies", "held", "resumed", "cancelled", "to hold", "to cancel"), rows, bars, notes)
+    return Result(
+        "barge", ("microphone", "replies", "held", "resumed", "cancelled", "to hold", "to cancel"), rows, bars, notes
+    )
 
 
 def _row(kind: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
