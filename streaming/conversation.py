@@ -27,7 +27,7 @@ from streaming.commands import (
     Transcribe,
     UserCaption,
 )
-from streaming.ears import Ears, Understood, says_something
+from streaming.ears import Ears, Understood, says_something, says_stop
 from streaming.events import (
     ClipEnded,
     Event,
@@ -168,7 +168,7 @@ class Conversation:
         orders = self._clean(self._ears.heard(block.pcm, block.at, block.quiet))
         now = self._ears.now
         if self._guard.clears(self._ears.last(self._pace.echo_window), now, block.quiet):
-            orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll)
+            orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll, eager=False)
         return orders
 
     def _clean(self, orders: list[Transcribe]) -> list[Command]:
@@ -187,14 +187,14 @@ class Conversation:
             return []
         return self._make_way(at)
 
-    def _make_way(self, at: int) -> list[Command]:
-        """Somebody speaks: a reply is held, not cancelled, for it may be a cough."""
+    def _make_way(self, at: int, *, eager: bool = True) -> list[Command]:
+        """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``eager`` wants the words soon."""
         self._ears.started(at)
         if self._reply is None:
             return self._enter("listening")
         if self._reply.held:
             return []
-        self._ears.eager = True
+        self._ears.eager = eager
         self._reply.hold()
         return [Hold(self.turn), *self._enter("held")]
 
@@ -209,12 +209,19 @@ class Conversation:
         if not self._ears.took(text, language, until):
             self.late["UserSaying" if language is None else "UserSaid"] += 1
             return []
-        if not text or self._guard.repeats(text, self._ears.begun, until):
+        if not text or self._is_ours(text, until):
             return []
         orders: list[Command] = [Show(UserCaption(text, final=False))]
         if self._reply is not None and says_something(text):
             orders += [*self._cut(), *self._enter("listening")]
         return orders
+
+    def _is_ours(self, text: str, until: int) -> bool:
+        """Whether what was understood came out of the loudspeaker, or is too short to be told from that."""
+        if self._guard.repeats(text, self._ears.begun, until):
+            return True
+        interrupting = self._reply is not None and self._guard.over and not self._ears.pressed
+        return interrupting and self._ears.voiced(until) < self._pace.echo_brief and not says_stop(text)
 
     def _take_text(self, text: str) -> list[Command]:
         if not text.strip():
@@ -316,7 +323,7 @@ class Conversation:
 
     def _worth(self, understood: Understood) -> bool:
         """Whether it is to be answered: words that are not our own; while we speak, no "mhm" either."""
-        if self._guard.repeats(understood.text, self._ears.begun, understood.until):
+        if self._is_ours(understood.text, understood.until):
             return False
         return says_something(understood.text) or (understood.text.strip() != "" and self._reply is None)
 

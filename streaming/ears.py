@@ -66,6 +66,10 @@ class Ears:
         """First sample at 16 kHz of the utterance; the next one if nobody speaks."""
         return self.now if self._begun is None else self._begun
 
+    def voiced(self, until: int) -> int:
+        """Samples of the utterance up to ``until``, or up to its pause."""
+        return (until if self._pause is None else min(until, self._pause)) - self.begun
+
     @property
     def now(self) -> int:
         """Sample at 16 kHz after the last one that came in."""
@@ -227,6 +231,13 @@ _NOISE = re.compile(r"\[.*?\]|\(.*?\)|\*.*?\*")
 _BACKCHANNELS = frozenset(
     "ah aha eh er erm hm hmm huh mhm mm mmm oh ok okay right uh uhhuh um yeah yep yes mmhmm uhuh sure".split()
 )
+
+_STOPS = frozenset("stop wait no hey hold pause quiet enough sorry".split())
+
+
+def says_stop(text: str) -> bool:
+    """True if the text holds a word that is said to interrupt and hardly for anything else."""
+    return any("".join(c for c in word if c.isalnum()).lower() in _STOPS for word in text.split())
 
 
 def says_something(text: str) -> bool:

@@ -40,8 +40,8 @@ MOST_DB = 6.0
 LEAST = 0.01
 """What is kept of the energy of an echo that is taken out: none at all would leave holes that sound like consonants."""
 
-FEWEST = 16
-"""Loud places needed to learn a level: two frames of all bands."""
+FEWEST = 6
+"""Loud places needed to learn a level: the first consonant of a word has no more."""
 
 SILENT = 25.0
 """Energy of a frame's bands under which there is nothing to compare: about -70 dB of full scale."""

@@ -53,6 +53,7 @@ class Guard:
     def suspects(self, heard: bytes, now: int) -> bool:
         """Whether the speech that began is our own voice, by the newest sound ``heard``, which ends at ``now``."""
         self.suspect = self._pace.guards_echo and self._explains(heard, now)
+        self.over = self._known is not None
         return self.suspect
 
     def clears(self, heard: bytes, now: int, quiet: int) -> bool:

@@ -66,6 +66,9 @@ class Pace:
     echo_found: int = MIC_RATE // 4
     """What a person has said over our voice by the time it is noticed, in samples at 16 kHz: the utterance begins this
     much earlier, without pre-roll, for what is before it is our own."""
+    echo_brief: int = MIC_RATE * 9 // 10
+    """Over our own voice, anything shorter is a cough or "mhm" whatever it sounds like, except words that stop us: what
+    is left of a short sound makes recognisers guess. In samples at 16 kHz, from the utterance's beginning."""
     echo_left: float = 0.4
     """Share of energy that our voice does not explain, from which on somebody else speaks: 0.0-0.5 was measured for
     echo, 0.3-1.0 for a person 6 dB above it."""
