@@ -168,7 +168,7 @@ class Conversation:
         orders = self._clean(self._ears.heard(block.pcm, block.at, block.quiet))
         now = self._ears.now
         if self._guard.clears(self._ears.last(self._pace.echo_window), now, block.quiet):
-            orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll, eager=False)
+            orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll, self._pace.echo_brief)
         return orders
 
     def _clean(self, orders: list[Transcribe]) -> list[Command]:
@@ -185,16 +185,17 @@ class Conversation:
         window = self._pace.echo_window
         if not self._ears.open and self._guard.suspects(self._ears.last(window), self._ears.now):
             return []
-        return self._make_way(at)
+        # The pre-roll is not new sound: a first partial in mid-hold must still hold 0.3 s of voice.
+        return self._make_way(at, self._pace.pre_roll + self._pace.partial_first_held)
 
-    def _make_way(self, at: int, *, eager: bool = True) -> list[Command]:
-        """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``eager`` wants the words soon."""
+    def _make_way(self, at: int, first: int) -> list[Command]:
+        """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``first`` words are wanted by then."""
         self._ears.started(at)
         if self._reply is None:
             return self._enter("listening")
         if self._reply.held:
             return []
-        self._ears.eager = eager
+        self._ears.first = first
         self._reply.hold()
         return [Hold(self.turn), *self._enter("held")]
 
@@ -329,7 +330,7 @@ class Conversation:
 
     def _nothing_said(self) -> list[Command]:
         """A cough, a door, "mhm", our own voice: a held reply goes on."""
-        self._ears.eager = False
+        self._ears.first = None
         if self._reply is None:
             return self._enter("idle") if self.state == "listening" else []
         if not self._reply.held:
@@ -351,7 +352,7 @@ class Conversation:
     def _close_reply(self, reply: Reply) -> None:
         self.late += reply.late
         self._reply = None
-        self._ears.eager = False
+        self._ears.first = None
 
     def _remember(self, text: str, *, cut: bool) -> list[Command]:
         if not text:

@@ -34,8 +34,8 @@ class Ears:
         self._sound_from = 0
         self._language: str | None = None
         self._next: int | None = None
-        self.eager = False
-        """True while a reply is held: the first partial comes sooner."""
+        self.first: int | None = None
+        """Samples of an utterance before its first partial, while a reply is held for it; None: as before any other."""
         self.discard()
 
     def discard(self) -> None:
@@ -187,9 +187,7 @@ class Ears:
 
     def _ask_partial(self, quiet: int) -> list[Transcribe]:
         begun = self.begun
-        first = self.eager and self._listened == begun
-        # The pre-roll is not new sound: a first partial in mid-hold must still hold 0.3 s of voice.
-        wanted = self._pace.pre_roll + self._pace.partial_first_held if first else self._pace.partial_every
+        wanted = self._pace.partial_every if self.first is None or self._listened != begun else self.first
         if self._pause is not None or self._partial is not None or quiet >= self._pace.partial_quiet:
             return []
         if self.now - self._listened < wanted:
