@@ -189,7 +189,7 @@ class Conversation:
         return self._make_way(at, self._pace.pre_roll + self._pace.partial_first_held)
 
     def _make_way(self, at: int, first: int) -> list[Command]:
-        """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``first`` words are wanted by then."""
+        """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``first`` samples may hold words."""
         self._ears.started(at)
         if self._reply is None:
             return self._enter("listening")

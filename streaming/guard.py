@@ -24,6 +24,8 @@ class Guard:
     def __init__(self, pace: Pace) -> None:
         self.suspect = False
         """True while the listener hears speech that is taken for our own."""
+        self.over = False
+        """True if the utterance began where a microphone had just heard our own voice."""
         self._pace = pace
         self._reply: Reply | None = None
         self._at = 0
@@ -83,7 +85,7 @@ class Guard:
 
     def forget(self) -> None:
         """What is said from here on is a person's, and nothing is to be taken out of it."""
-        self.suspect, self._known = False, None
+        self.suspect, self.over, self._known = False, False, None
 
     def cleaned(self, heard: bytes, begun: int) -> bytes:
         """Sound from microphone sample ``begun`` on, with our own voice turned down if it was known just before."""
