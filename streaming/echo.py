@@ -37,6 +37,9 @@ SPARE_DB = 6.0
 MOST_DB = 6.0
 """What an echo may be louder than it was played. More is a voice over a pause of ours."""
 
+ALIKE = 0.02
+"""Shares of energy that differ by less are the same."""
+
 LEAST = 0.01
 """What is kept of the energy of an echo that is taken out: none at all would leave holes that sound like consonants."""
 
@@ -78,7 +81,9 @@ def fit(heard: bytes, played: bytes) -> Fit:
     allowed = _delayed(_widened(speaker, FINER), count) * 10 ** ((level + SPARE_DB) / 10)[:, None, None]
     strange = np.where(mic.T > allowed, mic.T, 0.0).sum(axis=(1, 2)) / total
     strange = np.where(places < FEWEST, 1.0, strange)
-    best = int(strange.argmin())
+    # Several delays may explain all: the best of them is the one whose level is the same everywhere.
+    spread = np.where(loud, np.abs(over - level[:, None, None]), 0.0).sum(axis=(1, 2)) / np.maximum(places, 1)
+    best = int(np.where(strange <= strange.min() + ALIKE, spread, np.inf).argmin())
     return Fit(float(strange[best]), (len(strange) - 1 - best) * MIC_RATE // (HOPS * FINER), float(level[best]))
 
 

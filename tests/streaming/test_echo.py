@@ -36,16 +36,19 @@ def test_an_echo_is_explained_at_any_delay(delay_ms: int) -> None:
     assert found.level == pytest.approx(-12, abs=3)
 
 
+def left_of(sound: Sound) -> float:
+    """The mean of many pieces: for an instant anybody may sound like us."""
+    starts = np.arange(0.6, 2.6, 0.1)
+    return float(np.mean([fit(piece(sound, at, at + 0.4), played(at - 0.6, at + 0.4)).left for at in starts]))
+
+
 def test_somebody_else_is_not_explained() -> None:
-    person = voice(SOMEBODY, MIC_RATE, 3.0, gain=QUARTER)
-    for start in (0.7, 1.1, 1.5, 1.9):
-        assert fit(piece(person, start, start + 0.4), played(start - 0.6, start + 0.4)).left > 0.6
+    assert left_of(voice(SOMEBODY, MIC_RATE, 3.0, gain=QUARTER)) > 0.6
 
 
 def test_somebody_who_speaks_over_our_echo_is_left_over() -> None:
-    both = heard(0.2, person=2.0)
-    for start in (0.7, 1.1, 1.5, 1.9):
-        assert fit(piece(both, start, start + 0.4), played(start - 0.6, start + 0.4)).left > 0.4
+    assert left_of(heard(0.2)) < 0.05
+    assert left_of(heard(0.2, person=2.0)) > 0.45
 
 
 def test_the_beginning_of_a_word_is_enough_to_know_ourselves() -> None:

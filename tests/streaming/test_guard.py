@@ -33,7 +33,7 @@ US, SOMEBODY = 1, 2
 QUARTER = 10 ** (-12 / 20)
 LATE_S = 0.2
 LENGTH_S = 4.0
-TEXT = "I fall silent at once and hold my answer."
+TEXT = "I fall silent at once."
 WORDS = tuple(Word(text, k * RATE // 2, RATE // 2) for k, text in enumerate(TEXT.split()))
 ECHO = voice(US, MIC_RATE, 6.0, late=LATE_S, gain=QUARTER)
 ECHO[round((LATE_S + LENGTH_S) * MIC_RATE) :] = 0
@@ -120,6 +120,10 @@ def test_a_person_without_a_loudspeaker_holds_at_once() -> None:
     assert story.do(SpeechStarted(1500 * MS)) == [Hold(1), Show(StateChanged("held", 1))]
 
 
+def power(pcm: bytes) -> float:
+    return float(np.square(np.frombuffer(pcm, "<i2").astype(float)).mean())
+
+
 def over(person_ms: int, pace: Pace | None = None) -> tuple[Story, int]:
     """A person speaks over our echo from ``person_ms`` on; the story, and when it was held."""
     story = Story(pace)
@@ -132,7 +136,7 @@ def over(person_ms: int, pace: Pace | None = None) -> tuple[Story, int]:
     return story, story.at // MS
 
 
-@pytest.mark.parametrize("person_ms", [700, 1900, 2500])
+@pytest.mark.parametrize("person_ms", [700, 1500, 1900])
 def test_a_person_who_speaks_over_our_voice_holds_soon(person_ms: int) -> None:
     story, held_ms = over(person_ms)
     assert story.orders() == ["Hold"]
@@ -143,13 +147,11 @@ def test_words_over_our_voice_cancel_and_our_voice_is_not_their_beginning() -> N
     story, held_ms = over(1900)
     told = story.hear(PERSON, held_ms + 700)
     (partial,) = [c for c in told if isinstance(c, Transcribe)]
-    assert len(partial.audio) == 2 * Pace().echo_brief
-    assert partial.until - len(partial.audio) // 2 == held_ms * MS - Pace().echo_found
-    raw = pcm16((ECHO + PERSON)[partial.until - Pace().echo_brief : held_ms * MS])
-    assert (
-        np.square(np.frombuffer(partial.audio[: len(raw)], "<i2").astype(float)).sum()
-        < np.square(np.frombuffer(raw, "<i2").astype(float)).sum()
-    )
+    begun = partial.until - len(partial.audio) // 2
+    assert begun == held_ms * MS - Pace().echo_found
+    assert 0 <= len(partial.audio) // 2 - Pace().echo_brief < 20 * MS
+    both = pcm16((ECHO + PERSON)[begun : held_ms * MS])
+    assert power(partial.audio[: len(both)]) < power(both)
     assert Cancel(1) in story.do(UserSaying("what I really want to know", partial.until))
 
 
@@ -205,9 +207,9 @@ def test_who_repeats_our_words_after_us_is_answered() -> None:
     assert story.talk.state == "idle"
     story.do(SpeechStarted(4700 * MS))
     story.hear(np.zeros(8 * MIC_RATE), 5200)
-    story.do(SpeechEnded(5100 * MS), UserSaid("My answer?", "en", 5200 * MS))
+    story.do(SpeechEnded(5100 * MS), UserSaid("Silent at once?", "en", 5200 * MS))
     told = story.hear(np.zeros(8 * MIC_RATE), 5800, quiet=700 * MS)
-    assert any(isinstance(c, Ask) and c.history[-1] == Said("user", "My answer?", 2) for c in told)
+    assert any(isinstance(c, Ask) and c.history[-1] == Said("user", "Silent at once?", 2) for c in told)
 
 
 def test_push_to_talk_is_never_guarded() -> None:

@@ -1,4 +1,4 @@
-"""Voices to compare: forty tones whose loudness changes every syllable, the same at any rate of samples."""
+"""Voices to compare: forty tones in eight groups that come and go with every syllable, the same at any rate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ def voice(seed: int, rate: int, seconds: float, *, late: float = 0.0, gain: floa
     dice = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate - late
     syllables = np.arange(0, 60, SYLLABLE_S)
+    formants = (
+        dice.choice([0.0, 0.02, 0.02, 1.0], (8, len(syllables))) * dice.choice([0, 1, 1, 1], len(syllables)) * 800
+    )
     sound = np.zeros(len(time))
-    for tone in np.geomspace(150, 4000, 40):
-        loudness = dice.choice([0.0, 0.0, 0.1, 1.0], len(syllables)) * 400
-        sound += np.interp(time, syllables, loudness, left=0) * np.sin(2 * np.pi * (tone * time + dice.random()))
+    for k, tone in enumerate(np.geomspace(150, 4500, 40)):
+        loudness = np.interp(time, syllables, formants[k // 5], left=0)
+        sound += loudness * np.sin(2 * np.pi * (tone * time + dice.random()))
     return sound * gain
 
 
