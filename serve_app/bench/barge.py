@@ -228,9 +228,8 @@ async def barge(stages: Stages, settings: Settings, folder: Path, *, quick: bool
         "begins 1.0-4.5 s after the question; milliseconds are p50 (largest) of sound since then",
         "recognition takes no time here: what it takes comes on top of the milliseconds to cancel, not to hold",
     )
-    return Result(
-        "barge", ("microphone", "replies", "held", "resumed", "cancelled", "to hold", "to cancel"), rows, bars, notes
-    )
+    header = ("over the reply", "replies", "held", "resumed", "cancelled", "to hold", "to cancel")
+    return Result("barge", header, rows, bars, notes)
 
 
 def _cancelled(outcomes: Sequence[Outcome]) -> int:
