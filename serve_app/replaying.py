@@ -12,9 +12,10 @@ from pathlib import Path
 
 from serve_app.errors import UserError
 from serve_app.redoing import Mismatch, redo
-from streaming.conversation import Conversation, FutureTurn
+from streaming.conversation import Conversation
 from streaming.journal import Difference, Entry, Header, JournalError, read, replay
 from streaming.session import Stages
+from streaming.states import FutureTurn
 
 SHOWN = 5
 """Differences that are printed; the first is the one that matters."""

@@ -26,7 +26,7 @@ from streaming.commands import (
     Trimmed,
     UserCaption,
 )
-from streaming.ears import Ears, says_something
+from streaming.ears import Ears, Understood, says_something, says_stop
 from streaming.events import (
     Added,
     Agreed,
@@ -59,24 +59,12 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
+from streaming.guard import Guard
 from streaming.items import Record
-from streaming.media import FPS, FRAME
 from streaming.pace import Pace
-from streaming.reply import IDLE_FRAMES, Reply
+from streaming.reply import Reply
 from streaming.stages import Codec, History, Said
-
-TRANSITIONS: dict[State, frozenset[State]] = {
-    "idle": frozenset({"listening", "thinking"}),
-    "listening": frozenset({"idle", "thinking"}),
-    "thinking": frozenset({"speaking", "held", "listening", "idle", "thinking"}),
-    "speaking": frozenset({"held", "idle", "listening", "thinking"}),
-    "held": frozenset({"speaking", "thinking", "listening", "idle"}),
-}
-"""Where each state may lead. The picture in docs/design.md is drawn from this table."""
-
-
-class FutureTurn(RuntimeError):
-    """An event belongs to a reply that was never begun: a bug in whoever sent it, never a late message."""
+from streaming.states import TRANSITIONS, FutureTurn, IdleLoop
 
 
 class Conversation:
@@ -105,9 +93,10 @@ class Conversation:
         self._due: Requested | None = None
         self._record = Record()
         self._ears = Ears(self._pace)
+        self._guard = Guard(self._pace)
         self._reply: Reply | None = None
         self._now = 0
-        self._idle_at: tuple[int, int] | None = None
+        self._idle = IdleLoop()
 
     @property
     def history(self) -> History:
@@ -125,17 +114,29 @@ class Conversation:
 
     def on(self, event: Event) -> list[Command]:
         """What is to be done about ``event``. Raises FutureTurn if it cannot have happened."""
-        done = self._on(event)
-        return [*done, *self._settle()]
+        return [*self._on(event), *self._settle()]
 
     def _on(self, event: Event) -> list[Command]:
         match event:
-            case Joined() | TurnJudged() | Heard() | SpeechStarted() | SpeechEnded() | UserSaying() | UserSaid():
-                return self._listen(event)
+            case Joined():
+                return [Show(StateChanged(self.state, self.turn))]
+            case Heard():
+                return self._hear(event)
+            case SpeechStarted(at):
+                return self._begin_to_listen(at)
+            case SpeechEnded(at):
+                return self._pause(at)
+            case TurnJudged(complete, at):
+                self._ears.judged(complete, at)
+                return []
+            case UserSaying(text, until):
+                return self._understand(text, None, until)
+            case UserSaid(text, language, until):
+                return self._understand(text, language, until)
             case TalkPressed(at, interrupts):
                 return self._press(at, interrupts)
             case TalkReleased():
-                return [*self._ears.release()]
+                return [*self._guard.clean(self._ears.release())]
             case Typed(text):
                 return self._take_text(text)
             case Added() | Removed() | Truncated() | Requested() | Stopped() | Dropped() | Agreed():
@@ -155,47 +156,45 @@ class Conversation:
 
     # ---- the person ----------------------------------------------------------------------------------------
 
-    def _listen(
-        self, event: Joined | TurnJudged | Heard | SpeechStarted | SpeechEnded | UserSaying | UserSaid
-    ) -> list[Command]:
-        match event:
-            case Joined():
-                return [Show(StateChanged(self.state, self.turn))]
-            case Heard(pcm, at, quiet):
-                return [*self._ears.heard(pcm, at, quiet)]
-            case SpeechStarted(at):
-                return self._begin_to_listen(at)
-            case SpeechEnded(at):
-                # "Mhm" is no whole sentence either: a held reply must not wait as long as one that goes on.
-                return [*self._ears.paused(at), *(self._ears.ask_judge() if self._reply is None else [])]
-            case TurnJudged(complete, at):
-                self._ears.judged(complete, at)
-                return []
-            case UserSaying(text, until):
-                return self._understand(text, None, until)
-            case UserSaid(text, language, until):
-                return self._understand(text, language, until)
-            case _:  # pragma: no cover - the type checker refuses a forgotten event
-                assert_never(event)
+    def _hear(self, block: Heard) -> list[Command]:
+        """One more block of sound: in what was taken for our own voice, somebody else's may begin."""
+        self._guard.follow(self._reply, self._ears.now)
+        orders: list[Command] = [*self._guard.clean(self._ears.heard(block.pcm, block.at, block.quiet))]
+        now = self._ears.now
+        if self._guard.clears(self._ears.last(self._pace.echo_window), now, block.quiet):
+            orders += self._make_way(now - self._pace.echo_found + self._pace.pre_roll, self._pace.echo_brief)
+        return orders
+
+    def _pause(self, at: int) -> list[Command]:
+        self._guard.suspect = False
+        orders = self._guard.clean(self._ears.paused(at))
+        # "Mhm" is no whole sentence either: a held reply must not wait as long as one that goes on.
+        return [*orders, *(self._ears.ask_judge() if self._reply is None else [])]
 
     def _begin_to_listen(self, at: int) -> list[Command]:
-        """Somebody speaks: a reply is held, not cancelled, for it may be a cough."""
+        """Speech: somebody's, unless a loudspeaker brings us our own."""
         if not (self._agreed.live or self._ears.pressed):
             return []
+        if not self._ears.open and self._guard.suspects(self._ears.last(self._pace.echo_window), self._ears.now):
+            return []
+        # The pre-roll is not new sound: a first partial in mid-hold must still hold 0.3 s of voice.
+        return self._make_way(at, self._pace.pre_roll + self._pace.partial_first_held)
+
+    def _make_way(self, at: int, first: int) -> list[Command]:
+        """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``first`` samples may hold words."""
         self._ears.started(at)
         if self._reply is None:
             return self._enter("listening")
-        if not self._agreed.interrupts:
+        if not self._agreed.interrupts or self._reply.held:
             return []
-        if self._reply.held:
-            return []
-        self._ears.eager = True
+        self._ears.first = first
         self._reply.hold()
         return [Hold(self.turn), *self._enter("held")]
 
     def _press(self, at: int, interrupts: bool) -> list[Command]:
         """The button is no cough: it cancels at once."""
         orders = self._cut() if interrupts else []
+        self._guard.forget()
         self._ears.press(at)
         return [*orders, *(self._enter("listening") if self._reply is None else [])]
 
@@ -203,10 +202,19 @@ class Conversation:
         if not self._ears.took(text, language, until):
             self.late["UserSaying" if language is None else "UserSaid"] += 1
             return []
-        orders: list[Command] = [Show(UserCaption(text, final=False))] if text else []
+        if not text or self._is_ours(text, until):
+            return []
+        orders: list[Command] = [Show(UserCaption(text, final=False))]
         if self._reply is not None and self._agreed.interrupts and says_something(text):
             orders += [*self._cut(), *self._enter("listening"), *self._ears.ask_judge()]
         return orders
+
+    def _is_ours(self, text: str, until: int) -> bool:
+        """Whether what was understood came out of the loudspeaker, or is too short to be told from that."""
+        if self._guard.repeats(text, self._ears.begun, until):
+            return True
+        interrupting = self._reply is not None and self._guard.over and not self._ears.pressed
+        return interrupting and self._ears.voiced(until) < self._pace.echo_brief and not says_stop(text)
 
     def _take_text(self, text: str) -> list[Command]:
         if not text.strip():
@@ -228,7 +236,7 @@ class Conversation:
             self.history,
             self._pace,
             seed=self._seed,
-            idle_frame=self._idle_frame(),
+            idle_frame=self._idle.frame(self._now, self._pace.start_frames),
             codec=self._codec,
             wanted=wanted,
             silent=self._agreed.silent if wanted.silent is None else wanted.silent,
@@ -267,6 +275,7 @@ class Conversation:
                 self._agreed = event
                 self._pace = pace or self._pace
                 self._ears.at_pace(self._pace)
+                self._guard.at_pace(self._pace)
                 return []
             case _:  # pragma: no cover - the type checker refuses a forgotten event
                 assert_never(event)
@@ -286,9 +295,7 @@ class Conversation:
 
     def _rest(self) -> list[Command]:
         """The state when nobody has the turn, or somebody speaks on."""
-        if self._reply is not None:
-            return []
-        return self._enter("listening" if self._ears.open else "idle")
+        return [] if self._reply else self._enter("listening" if self._ears.open else "idle")
 
     # ---- the reply -----------------------------------------------------------------------------------------
 
@@ -306,7 +313,7 @@ class Conversation:
 
     def _played(self, turn: int, pts: int) -> list[Command]:
         if turn == 0:
-            self._idle_at = (pts // FRAME, self._now)
+            self._idle.reported(pts, self._now)
             return []
         reply = self._current(turn, "Played")
         return reply.played(pts) if reply else []
@@ -319,7 +326,7 @@ class Conversation:
     def _failed(self, event: StageFailed) -> list[Command]:
         if event.stage == "asr":
             if event.lost and (again := self._ears.lost()):
-                return [*again]
+                return [*self._guard.clean(again)]
             self._ears.discard()
             return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]
         reply = self._current(event.turn, "StageFailed")
@@ -331,9 +338,8 @@ class Conversation:
         """What became true by the event: a turn is over, a reply is heard or finished."""
         orders: list[Command] = []
         if understood := self._ears.turn_over():
-            interrupting = self._reply is not None
+            worth = self._worth(understood)
             self._ears.discard()
-            worth = says_something(understood.text) or (understood.text.strip() != "" and not interrupting)
             orders += self._turn_taken(understood.text, understood.until) if worth else self._nothing_said()
         reply = self._reply
         if reply is not None and self.state == "thinking" and reply.audible:
@@ -348,9 +354,15 @@ class Conversation:
             orders += self._open_reply(due)
         return orders
 
+    def _worth(self, understood: Understood) -> bool:
+        """Whether it is to be answered: words that are not our own; while we speak, no "mhm" either."""
+        if self._is_ours(understood.text, understood.until):
+            return False
+        return says_something(understood.text) or (understood.text.strip() != "" and self._reply is None)
+
     def _nothing_said(self) -> list[Command]:
-        """A cough, a door, "mhm": a held reply goes on."""
-        self._ears.eager = False
+        """A cough, a door, "mhm", our own voice: a held reply goes on."""
+        self._ears.first = None
         if self._reply is None:
             return self._enter("idle") if self.state == "listening" else []
         if not self._reply.held:
@@ -363,6 +375,7 @@ class Conversation:
         reply = self._reply
         if reply is None:
             return []
+        reply.hold()
         text = reply.heard()
         shown = Show(Cut(self.turn, reply.playhead, text))
         self._close_reply(reply)
@@ -372,7 +385,7 @@ class Conversation:
         self.late += reply.late
         self._record.close(reply.turn, reply.close())
         self._reply = None
-        self._ears.eager = False
+        self._ears.first = None
 
     def _remember(self, reply: Reply, text: str, *, cut: bool) -> list[Command]:
         said = [Said("assistant", text, reply.turn, cut)] if text else []
@@ -385,10 +398,3 @@ class Conversation:
             raise RuntimeError(f"a conversation cannot go from {self.state} to {state}")
         self.state = state
         return [Show(StateChanged(state, self.turn))]
-
-    def _idle_frame(self) -> int:
-        """Frame of the idle loop that a client will show when the reply's first picture is due."""
-        if self._idle_at is None:
-            return 0
-        frame, at = self._idle_at
-        return (frame + (self._now - at) * FPS // 1000 + self._pace.start_frames) % IDLE_FRAMES

@@ -35,8 +35,8 @@ class Ears:
         self._sound_from = 0
         self._language: str | None = None
         self._next: int | None = None
-        self.eager = False
-        """True while a reply is held: the first partial comes sooner."""
+        self.first: int | None = None
+        """Samples of an utterance before its first partial, while a reply is held for it; None: as before any other."""
         self.discard()
 
     def discard(self) -> None:
@@ -64,9 +64,22 @@ class Ears:
         return self._begun is not None
 
     @property
+    def begun(self) -> int:
+        """First sample at 16 kHz of the utterance; the next one if nobody speaks."""
+        return self.now if self._begun is None else self._begun
+
+    def voiced(self, until: int) -> int:
+        """Samples of the utterance up to ``until``, or up to its pause."""
+        return (until if self._pause is None else min(until, self._pause)) - self.begun
+
+    @property
     def now(self) -> int:
         """Sample at 16 kHz after the last one that came in."""
         return self._sound_from + len(self._sound) // SAMPLE_BYTES
+
+    def last(self, count: int) -> bytes:
+        """The newest ``count`` samples at 16 kHz, as far as they are kept."""
+        return bytes(self._sound[-count * SAMPLE_BYTES :])
 
     # ---- what comes in -------------------------------------------------------------------------------------
 
@@ -198,10 +211,8 @@ class Ears:
         return self._known is not None and self._known.until >= voiced_until
 
     def _ask_partial(self, quiet: int) -> list[Transcribe]:
-        begun = self._begun if self._begun is not None else self.now
-        first = self.eager and self._listened == begun
-        # The pre-roll is not new sound: a first partial in mid-hold must still hold 0.3 s of voice.
-        wanted = self._pace.pre_roll + self._pace.partial_first_held if first else self._pace.partial_every
+        begun = self.begun
+        wanted = self._pace.partial_every if self.first is None or self._listened != begun else self.first
         if self._pause is not None or self._partial is not None or quiet >= self._pace.partial_quiet:
             return []
         if self.now - self._listened < wanted:
@@ -247,6 +258,13 @@ _NOISE = re.compile(r"\[.*?\]|\(.*?\)|\*.*?\*")
 _BACKCHANNELS = frozenset(
     "ah aha eh er erm hm hmm huh mhm mm mmm oh ok okay right uh uhhuh um yeah yep yes mmhmm uhuh sure".split()
 )
+
+_STOPS = frozenset("stop wait no hey hold pause quiet enough sorry".split())
+
+
+def says_stop(text: str) -> bool:
+    """True if the text holds a word that is said to interrupt and hardly for anything else."""
+    return any("".join(c for c in word if c.isalnum()).lower() in _STOPS for word in text.split())
 
 
 def says_something(text: str) -> bool:

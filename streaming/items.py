@@ -32,7 +32,11 @@ class Record:
         self.history = without(self.history, name)
 
     def close(self, turn: int, timeline: Timeline) -> None:
-        """A reply is over: keep when its words were spoken, for a while."""
+        """A reply is over: keep when its words were spoken, for a while, and of the newest the sound: its echo
+        may still be heard.
+        """
+        for older in self._past.values():
+            older.forget_sound()
         self._past[turn] = timeline
         self._past.pop(turn - REMEMBERED, None)
 

@@ -72,6 +72,33 @@ class Pace:
     utterance_most: int = 60 * MIC_RATE
     """Longest turn: 60 s are 1.9 MB, under the 4 MiB that one message between replicas may have."""
 
+    # Our own voice in the microphone. Shares are of the microphone's energy, or of a transcript's words.
+    guards_echo: bool = True
+    """False: whatever is heard is a person (files, where nothing comes out of a loudspeaker)."""
+    echo_delay: int = MIC_RATE * 6 // 10
+    """Longest way from the reported playhead through the room to the microphone, in samples at 16 kHz."""
+    echo_window: int = MIC_RATE * 4 // 10
+    """Sound that is compared at once, in samples at 16 kHz: less is alike by chance, more notices a person later."""
+    echo_every: int = MIC_RATE // 10
+    """New sound between two comparisons while we hear only ourselves, in samples at 16 kHz; each costs about 2 ms."""
+    echo_found: int = MIC_RATE // 4
+    """What a person has said over our voice by the time it is noticed, in samples at 16 kHz: the utterance begins this
+    much earlier, without pre-roll, for what is before it is our own."""
+    echo_brief: int = MIC_RATE * 9 // 10
+    """Over our own voice, anything shorter is a cough or "mhm" whatever it sounds like, except words that stop us: what
+    is left of a short sound makes recognisers guess. In samples at 16 kHz, from the utterance's beginning."""
+    echo_left: float = 0.4
+    """Share of energy that our voice does not explain, from which on somebody else speaks. Measured in 400 ms: 0.0 for
+    19 of 20 echoes (0.25 in a room that reverberates), 0.6 for half of what a person says 6 dB above it."""
+    echo_left_early: float = 0.6
+    """The same in the first seconds, where a false stop would cut every answer short."""
+    echo_words: float = 0.75
+    """Share of words that we said around that time, from which on a transcript is our own."""
+    echo_words_early: float = 0.5
+    """The same in the first seconds."""
+    echo_early: int = RATE * 3 // 2
+    """The first seconds of a reply, in samples at 24 kHz."""
+
     @classmethod
     def reporting(cls) -> Pace:
         """For clients that report their playhead."""
@@ -79,13 +106,14 @@ class Pace:
 
     @classmethod
     def blind(cls) -> Pace:
-        """For clients that do not: less is sent ahead, because it cannot be taken back."""
-        return cls(send_lead=RATE * 2 // 5, reports_playhead=False)
+        """For clients that do not: less is sent ahead, because it cannot be taken back; echo may come later than the
+        clock says, because nobody knows when they began to play."""
+        return cls(send_lead=RATE * 2 // 5, reports_playhead=False, echo_delay=MIC_RATE)
 
     @classmethod
     def file(cls) -> Pace:
         """For files: whatever was sent counts as heard, and nothing waits."""
-        return cls(send_lead=None)
+        return cls(send_lead=None, guards_echo=False)
 
     def with_look_ahead(self, samples: int) -> Pace:
         """The same for a face that needs another look-ahead, in samples at 24 kHz."""

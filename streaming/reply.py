@@ -41,7 +41,7 @@ from streaming.events import (
     StageFailed,
     StageName,
 )
-from streaming.media import FRAME, RATE, FramePacket, frames_for
+from streaming.media import FRAME, RATE, SAMPLE_BYTES, FramePacket, frames_for
 from streaming.pace import Pace
 from streaming.stages import Codec, FaceState, History, Said, Span, ToolCall
 from streaming.timeline import CONTEXT, Timeline
@@ -115,6 +115,11 @@ class Reply:
         return self._ended
 
     @property
+    def sent(self) -> int:
+        """Samples that were sent to be heard."""
+        return self._sent
+
+    @property
     def finished(self) -> bool:
         """True once everything was sent and has left the loudspeaker."""
         return self._ended and self.playhead >= self._timeline.total
@@ -130,8 +135,19 @@ class Reply:
 
     def close(self) -> Timeline:
         """What is kept of it: which words were spoken when."""
-        self._timeline.forget_sound()
         return self._timeline
+
+    def sound(self, start: int, stop: int) -> bytes:
+        """PCM16 from sample ``start`` to ``stop`` as a loudspeaker plays it: silence where nothing was sent."""
+        first, after = min(max(start, 0), stop), min(stop, self._sent)
+        sound = self._timeline.sound(first, max(after, first))
+        return bytes((first - start) * SAMPLE_BYTES) + sound + bytes((stop - first) * SAMPLE_BYTES - len(sound))
+
+    def said(self, start: int, stop: int) -> list[str]:
+        """Words that begin from sample ``start`` up to ``stop``; all of the text if the voice gives no word times."""
+        return [word.text for word in self._timeline.words(start, stop)] or (
+            [] if self._timeline.timed else [self.text]
+        )
 
     # ---- what happens --------------------------------------------------------------------------------------
 

@@ -38,6 +38,11 @@ class Timeline:
         """Samples spoken so far."""
         return len(self._sound) // SAMPLE_BYTES
 
+    @property
+    def timed(self) -> bool:
+        """True if it is known when words begin."""
+        return bool(self._words)
+
     def begin(self, text: str) -> None:
         """A clip with this text follows what was spoken so far."""
         self._clips.append(_Clip(text, self.total))

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from serve_app.gateway import ladder, reading, wire
-from streaming.conversation import TRANSITIONS
+from streaming.states import TRANSITIONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 

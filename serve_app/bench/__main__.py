@@ -13,26 +13,30 @@ from pathlib import Path
 
 from actors.tts.hibari import Hibari
 from serve_app import app
+from serve_app.bench.barge import barge
 from serve_app.bench.latency import added, latency
 from serve_app.bench.rendering import rendering
 from serve_app.bench.service import service
 from serve_app.bench.table import Result, write_section
 from serve_app.settings import load
 
-NAMES = ("latency", "rendering", "service", "ray")
+SPEECH = "recordings of people (WAV) for barge; without them the built-in voice interrupts at another pitch"
+NAMES = ("latency", "rendering", "service", "ray", "barge")
 
 
-async def _measured(names: list[str], *, quick: bool) -> AsyncIterator[Result]:
+async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
     settings = load("cpu")
     if "rendering" in names:
         yield await rendering(Hibari(), quick=quick)
     if "service" in names:
         yield await service(Hibari(), quick=quick)
-    if not {"latency", "ray"} & set(names):
+    if not {"latency", "ray", "barge"} & set(names):
         return
     stages = app.build_stages(settings)
     if "latency" in names:
         yield await latency(stages, settings, quick=quick)
+    if "barge" in names:
+        yield await barge(stages, settings, people, quick=quick)
     if "ray" in names:
         async with app.serve_stages(settings) as remote:
             yield await added(stages, remote, settings, quick=quick)
@@ -40,7 +44,7 @@ async def _measured(names: list[str], *, quick: bool) -> AsyncIterator[Result]:
 
 async def _run(chosen: argparse.Namespace) -> bool:
     holds = True
-    async for result in _measured(chosen.names or list(NAMES), quick=chosen.quick):
+    async for result in _measured(chosen.names or list(NAMES), chosen.speech, quick=chosen.quick):
         print(f"\n## {result.name}\n\n{result.text()}", flush=True)
         if chosen.write:
             write_section(chosen.write, result)
@@ -54,6 +58,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="few questions, to see that it works")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
+    parser.add_argument("--speech", type=Path, metavar="FOLDER", default=Path("../shared/speech"), help=SPEECH)
     return 0 if asyncio.run(_run(parser.parse_args())) else 1
 
 

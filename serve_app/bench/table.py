@@ -28,15 +28,18 @@ class Bar:
     measured: float
     most: float
     unit: str
+    least: bool = False
+    """True if the promise is "at least" this, not "at most"."""
 
     @property
     def holds(self) -> bool:
         """True if the measured value is within the promise."""
-        return self.measured <= self.most
+        return self.measured >= self.most if self.least else self.measured <= self.most
 
     def __str__(self) -> str:
         verdict = "holds" if self.holds else "DOES NOT HOLD"
-        return f"{self.what}: {self.measured:.4g} {self.unit}, at most {self.most:g} {self.unit}: {verdict}"
+        bound = "at least" if self.least else "at most"
+        return f"{self.what}: {self.measured:.4g} {self.unit}, {bound} {self.most:g} {self.unit}: {verdict}"
 
 
 @dataclass(frozen=True, slots=True)

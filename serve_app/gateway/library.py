@@ -22,7 +22,7 @@ from streaming.commands import Audio, Cut, Ended, Frames, Show
 from streaming.journal import decode
 from streaming.media import SAMPLE_BYTES, FramePacket
 
-NAMES = {"user": "You", "assistant": "Avatar", "system": "System", "tool": "Tool"}
+NAMES = {"user": "You", "assistant": "Avatar", "system": "System", "call": "Avatar calls", "tool": "Tool"}
 
 
 def library(store: Store) -> APIRouter:

@@ -290,7 +290,7 @@ def test_the_exit_code_says_whether_every_bar_holds_and_the_table_is_written(
 ) -> None:
     asked: list[Any] = []
 
-    async def stub(names: list[str], *, quick: bool) -> AsyncIterator[Result]:
+    async def stub(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
         asked.append((names, quick))
         yield Result("a", ("what",), (("it",),), (Bar("it", 1, 8, "s"), Bar("it", measured, 8, "s")))
         yield Result("a", ("what",), (("it",),), (Bar("it", 1, 8, "s"),))

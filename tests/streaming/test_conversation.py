@@ -27,7 +27,7 @@ from streaming.commands import (
     Transcribe,
     UserCaption,
 )
-from streaming.conversation import TRANSITIONS, Conversation, FutureTurn
+from streaming.conversation import Conversation
 from streaming.events import (
     ClipEnded,
     FaceEnded,
@@ -54,6 +54,7 @@ from streaming.journal import decode, encode
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.pace import Eagerness, Pace
 from streaming.stages import FaceState, Said, Word
+from streaming.states import TRANSITIONS, FutureTurn
 from tests.streaming.stories import MS, answer, drawn, pcm, shown, silence_until, spoken
 
 SECOND = RATE

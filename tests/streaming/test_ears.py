@@ -300,7 +300,7 @@ def test_a_pause_or_a_release_of_nothing_asks_nothing() -> None:
 def test_while_a_reply_is_held_the_first_words_are_wanted_sooner() -> None:
     ears = Ears(PACE)
     listen(ears, 0, 1100)
-    ears.eager = True
+    ears.first = 600 * MS
     ears.started(1000 * MS)
     (order,) = listen(ears, 1100, 1700)
     assert order.until == 1300 * MS

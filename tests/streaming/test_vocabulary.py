@@ -10,10 +10,10 @@ import pytest
 
 from streaming import commands, events, media, pace, stages
 from streaming.commands import Command, Message
-from streaming.conversation import TRANSITIONS
 from streaming.events import Event, StageFailed, Tick
 from streaming.journal import KINDS
 from streaming.stages import Face, Judge, Listener, Responder, Transcriber, Voice
+from streaming.states import TRANSITIONS
 
 VOCABULARY = (events, commands, stages, media)
 

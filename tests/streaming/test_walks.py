@@ -68,6 +68,8 @@ SENTENCES = [
     "Well ",
 ]
 WORDS = ["", "mhm", "stop", "what is the time", "[coughs]", "no, listen to me"]
+HEARS_ITSELF = Pace(echo_left=2.0, echo_left_early=1.0)
+"""Takes a person for itself at the beginning of a reply never, later always."""
 OfReply = (ReplyText, ReplyCalled, ReplyEnded, SpeechReady, ClipEnded, FramesReady, FaceEnded)
 
 
@@ -76,7 +78,8 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.pace = self.dice.choice([Pace(), Pace.blind(), Pace.file(), Pace(voice_lead=RATE, send_lead=RATE // 2)])
+        paces = [Pace(), Pace.blind(), Pace.file(), Pace(voice_lead=RATE, send_lead=RATE // 2), HEARS_ITSELF]
+        self.pace = self.dice.choice(paces)
         if self.dice.random() < 0.5:
             self.pace = self.pace.with_eagerness(self.dice.choice(list(PATIENCE)))
         self.talk = Conversation(f"walk {seed}", self.pace, seed=seed, live=self.dice.random() < 0.8)

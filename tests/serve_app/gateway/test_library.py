@@ -69,7 +69,7 @@ def test_a_conversation_can_be_read_while_it_lasts_and_afterwards(client: TestCl
     ]
     text = client.get(f"/conversations/{name}/transcript.txt")
     assert text.headers["content-type"].startswith("text/plain")
-    assert text.text.splitlines()[2:] == ["[00:00] You: hi", "[00:00] Avatar: You said: hi"]
+    assert text.text.splitlines()[2:] == ["[00:00] You: hi", "[00:00] Avatar: You said: hi", "[00:00] Avatar calls: {}"]
     assert client.get(f"/conversations/{name}/replies/1.mp4").status_code == 404
     assert "set store.keep to full" in client.get(f"/conversations/{name}/replies/1.mp4").json()["detail"]
 
