@@ -76,22 +76,26 @@ def test_the_bands_rise_in_pitch_and_have_equal_areas() -> None:
     assert bands[60:].sum(1) * RATE / 400 == pytest.approx(np.ones(20), abs=0.05)  # the narrow ones are cut coarsely
 
 
+@pytest.mark.system
 def test_half_a_sample_is_refused(judge: SmartTurn) -> None:
     with pytest.raises(StageError, match="3 bytes"):
         judge.judge(b"abc")
 
 
+@pytest.mark.system
 def test_the_same_sound_gives_the_same_judgement(judge: SmartTurn) -> None:
     sound = sweep().tobytes()
     assert judge.judge(sound) == judge.judge(sound) == pytest.approx(judge.judge(bytes(2 * WINDOW) + sound))
 
 
+@pytest.mark.system
 def test_a_sentence_that_was_read_to_its_end_sounds_complete(judge: SmartTurn) -> None:
     clips = {text.split()[0].lower(): sound for text, sound in human_clips()}
     for first in ("printing,", "in"):  # "...represented in the Exhibition" and "in being comparatively modern."
         assert judge.judge(paused(clips[first])) > 0.5
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("seconds", [4.0, 4.2, 4.4, 5.0])
 def test_the_same_sentence_cut_in_mid_phrase_sounds_incomplete(judge: SmartTurn, seconds: float) -> None:
     """ "...with which we are at present concerned, differs from most if not": nobody stops there."""
