@@ -64,7 +64,7 @@ class Connection:
         offered = socket.scope.get("subprotocols", [])
         self._subprotocol = next((name for name in (SUBPROTOCOL, STOCK) if name in offered), None)
         self._own = self._subprotocol == SUBPROTOCOL
-        self._conduct = Conduct(self._id, house.stages.avatar, own=self._own)
+        self._conduct = Conduct(self._id, house.stages.avatar, self._pace(), own=self._own)
         self._outbox = Outbox()
         begun = time.monotonic()
         old = beta.SUBPROTOCOL in offered or beta.HEADER in socket.headers.get("openai-beta", "")
@@ -141,8 +141,8 @@ class Connection:
         await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged))
 
     def _pace(self) -> Pace:
-        usual = self._house.pace
-        return usual if self._own else replace(Pace.blind(), look_ahead=usual.look_ahead)
+        usual, blind = self._house.pace, Pace.blind()
+        return usual if self._own else replace(usual, send_lead=blind.send_lead, reports_playhead=False)
 
     def _begun(self) -> Session:
         """The session; it begins with the first thing that a client says."""

@@ -16,7 +16,7 @@ from serve_app.gateway.audio import PCM16K, ToClient
 from serve_app.gateway.beta import in_beta
 from serve_app.gateway.items import Items, message
 from serve_app.gateway.ladder import Response, Told
-from serve_app.gateway.wishes import ClientError, Wishes
+from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
 from streaming.commands import (
     Audio,
     Called,
@@ -38,6 +38,7 @@ from streaming.commands import (
     UserCaption,
 )
 from streaming.media import MIC_RATE, RATE, Flag, Kind, Unit, pack, samples
+from streaming.pace import Pace
 from streaming.session import ClientOrder
 from streaming.stages import Avatar, Said
 
@@ -52,12 +53,13 @@ KEPT = 8
 class Conduct:
     """What both directions of one client's socket must agree on."""
 
-    def __init__(self, session: str, avatar: Avatar, *, own: bool) -> None:
+    def __init__(self, session: str, avatar: Avatar, pace: Pace | None = None, *, own: bool) -> None:
         self.session = session
         self.avatar = avatar
         self.own = own
         """It offered ``realtime-avatar.v1``."""
-        self.wishes = Wishes("h264", sees_avatar=True, heard=PCM16K) if own else Wishes()
+        usual = usual_detection(pace or Pace())
+        self.wishes = Wishes("h264", True, heard=PCM16K, detection=usual) if own else Wishes(detection=usual)
         self.items = Items()
         self.responses: dict[int, Response] = {}
         self.waiting: tuple[bool, Any] | None = None

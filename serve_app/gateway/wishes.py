@@ -11,7 +11,8 @@ from typing import Any
 
 from serve_app.gateway.audio import PCM24K, Format, FormatUnknown, format_of
 from streaming.events import Agreed
-from streaming.pace import Pace
+from streaming.media import MIC_RATE
+from streaming.pace import PATIENCE, Pace
 from streaming.session import Driving
 from streaming.stages import Avatar, Codec, Tool
 
@@ -30,6 +31,17 @@ SEMANTIC_VAD: dict[str, Any] = {
     "create_response": True,
     "interrupt_response": True,
 }
+
+
+def usual_detection(pace: Pace) -> dict[str, Any]:
+    """How turns end while the client has not said: as the service's own pace has it."""
+    if pace.judging:
+        eagerness = next((name for name, wait in PATIENCE.items() if wait == pace.end_incomplete), "auto")
+        return {**SEMANTIC_VAD, "eagerness": eagerness}
+    silence, padding = (samples * 1000 // MIC_RATE for samples in (pace.end_of_turn, pace.pre_roll))
+    return {**SERVER_VAD, "silence_duration_ms": silence, "prefix_padding_ms": padding}
+
+
 LIMITS = {"prefix_padding_ms": (0, 2_000), "silence_duration_ms": (200, 5_000)}
 """Milliseconds. Less silence than the listener needs to hear a pause cannot be told."""
 INSTRUCTIONS_MOST = 32_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serve_app.gateway.wishes import ClientError, Wishes
+from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
 from streaming.events import Agreed
 from streaming.media import MIC_RATE
 from streaming.pace import Pace
@@ -78,3 +78,14 @@ def test_too_many_words_and_tools_are_refused() -> None:
 def test_what_we_have_no_use_for_is_shown_again() -> None:
     wishes = Wishes().with_update({"type": "realtime", "tracing": "auto", "temperature": 0.7, "id": "theirs"})
     assert wishes.rest == {"tracing": "auto", "temperature": 0.7}
+
+
+def test_a_client_that_says_nothing_keeps_the_services_own_pace() -> None:
+    patient = Pace(end_of_turn=MIC_RATE * 8 // 10, pre_roll=MIC_RATE // 5)
+    wishes = Wishes(detection=usual_detection(patient)).with_update({"instructions": "Be brief."})
+    agreed = wishes.agreed(patient, answers=False, judged=False)
+    assert pace_of(agreed) == patient
+    judging = Pace().with_eagerness("low")
+    assert usual_detection(judging)["eagerness"] == "low"
+    wishes = Wishes(detection=usual_detection(judging))
+    assert pace_of(wishes.agreed(judging, answers=False, judged=True)) == judging
