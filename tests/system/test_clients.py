@@ -88,16 +88,12 @@ def node(script: str) -> list[str]:
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("no Node.js on this machine (Debian: apt-get install nodejs npm)")
     wanted = SCRIPTS / "package.json"
-    where = KEPT / "node"
-    get = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-    install("node", wanted, ["cp", str(wanted), str(where / "wanted.json")], [*get, *packages(wanted)])
+    names = [f"{name}@{version}" for name, version in json.loads(wanted.read_text())["dependencies"].items()]
+    quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--no-save", "--ignore-scripts"]
+    where = install("node", wanted, ["npm", "install", *quiet, "--prefix", ".", *names])
     for path in SCRIPTS.glob("*.mjs"):
         shutil.copy(path, where)
     return ["node", str(where / script)]
-
-
-def packages(wanted: Path) -> list[str]:
-    return [f"{name}@{version}" for name, version in json.loads(wanted.read_text())["dependencies"].items()]
 
 
 def python(script: str, requirements: str) -> list[str]:
@@ -134,5 +130,76 @@ def check(told: dict[str, Any]) -> None:
     assert told["audio_bytes"] > 3 * 48_000, told
 
 
+# ---- TLS ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def behind_tls(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """The service's address behind a local certificate, and the certificate."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl on this machine (Debian: apt-get install openssl)")
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*make, *names], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    loop = asyncio.new_event_loop()
+    runner = threading.Thread(target=loop.run_forever, daemon=True)
+    runner.start()
+    try:
+        server = asyncio.run_coroutine_threadsafe(forwarding(context, int(url.rsplit(":", 1)[1])), loop).result(10)
+        yield f"https://localhost:{server.sockets[0].getsockname()[1]}", certificate
+        asyncio.run_coroutine_threadsafe(gone(server), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        runner.join(10)
+        loop.close()
+
+
+async def forwarding(context: ssl.SSLContext, port: int) -> asyncio.Server:
+    """A server that takes TLS away and passes the bytes on, both ways, to a port of this machine."""
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65_536):
+                sink.write(data)
+                await sink.drain()
+        except ConnectionError:
+            pass  # a client that leaves without a word has left all the same
+        sink.close()
+
+    async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, back), copy(there, writer))
+
+    return await asyncio.start_server(joined, "127.0.0.1", 0, ssl=context)
+
+
+async def gone(server: asyncio.Server) -> None:
+    """Wait until whoever was connected has left."""
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=5)
+
+
+# ---- the clients -------------------------------------------------------------------------------------------
+
+
 def test_python_openai_converses(service: str, speech: Path) -> None:
     check(converse([sys.executable, str(SCRIPTS / "openai_python.py")], service, speech))
+
+
+def test_npm_agents_realtime_converses(service: str, speech: Path) -> None:
+    check(converse(node("agents.mjs"), service, speech))
+
+
+def test_a_client_that_knows_only_the_beta_names_converses(service: str, speech: Path) -> None:
+    check(converse(node("beta.mjs"), service, speech))
+
+
+def test_npm_openai_converses_over_tls(service: str, speech: Path, tmp_path: Path) -> None:
+    command = node("openai_node.mjs")
+    with behind_tls(service, tmp_path) as (address, certificate):
+        check(converse(command, address, speech, NODE_EXTRA_CA_CERTS=str(certificate)))
