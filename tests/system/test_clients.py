@@ -203,3 +203,11 @@ def test_npm_openai_converses_over_tls(service: str, speech: Path, tmp_path: Pat
     command = node("openai_node.mjs")
     with behind_tls(service, tmp_path) as (address, certificate):
         check(converse(command, address, speech, NODE_EXTRA_CA_CERTS=str(certificate)))
+
+
+def test_the_livekit_plugin_converses(service: str, speech: Path) -> None:
+    check(converse(python("livekit_realtime.py", "requirements-livekit.txt"), service, speech))
+
+
+def test_the_pipecat_service_converses(service: str, speech: Path) -> None:
+    check(converse(python("pipecat_realtime.py", "requirements-pipecat.txt"), service, speech))
