@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -12,11 +13,9 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     InterruptionFrame,
-    LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
-    TTSTextFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
@@ -44,41 +43,35 @@ class Asked(FrameProcessor):
 
 
 class Answered(FrameProcessor):
-    """Stands behind the service, where a loudspeaker would: notes each reply until it ends or is interrupted."""
+    """Stands behind the service, where a loudspeaker would, and plays in its mind."""
 
     talk: Talk
-    said: str | None = None
-    """Of the reply under way."""
+    plays_until = 0.0
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
+        now = time.monotonic()
         match frame:
             case LLMFullResponseStartFrame():
-                self.said = ""
                 self.talk.began()
-            case TTSTextFrame() if self.said is not None:
-                self.said += frame.text
             case TTSAudioRawFrame():
                 self.talk.sounded(len(frame.audio))
-            case InterruptionFrame() if self.said is not None:
+                self.plays_until = max(self.plays_until, now) + len(frame.audio) / 48_000
+            case InterruptionFrame() if self.plays_until > now:
                 self.talk.interrupted = True
-                self.over("cancelled")
-            case LLMFullResponseEndFrame() if self.said is not None:
-                self.over("completed")
+                self.plays_until = 0.0
             case _:
                 pass
         await self.push_frame(frame, direction)
-
-    def over(self, status: str) -> None:
-        self.talk.ended(self.said or "", status)
-        self.said = None
 
 
 async def main() -> None:
     properties = events.SessionProperties(
         instructions="Be brief.",
         audio=events.AudioConfiguration(
-            input=events.AudioInput(transcription=events.InputAudioTranscription(), turn_detection=events.TurnDetection())
+            input=events.AudioInput(
+                transcription=events.InputAudioTranscription(), turn_detection=events.TurnDetection()
+            )
         ),
     )
     service = OpenAIRealtimeLLMService(
@@ -92,10 +85,17 @@ async def main() -> None:
         Pipeline([turns.user(), asked, service, answered, turns.assistant()]), cancel_on_idle_timeout=False
     )
     started = asyncio.Event()
+    finished: set[str] = set()
 
     @worker.event_handler("on_pipeline_started")
     async def ready(*_: object) -> None:
         started.set()
+
+    @service.event_handler("on_conversation_item_updated")
+    async def stored(_: object, name: str, item: events.ConversationItem | None) -> None:
+        if item and item.role == "assistant" and name not in finished:
+            finished.add(name)
+            answered.talk.ended(" ".join(part.transcript or "" for part in item.content or []), str(item.status))
 
     async def send(block: bytes) -> None:
         await worker.queue_frame(InputAudioRawFrame(audio=block, sample_rate=24_000, num_channels=1))

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const [url, folder] = process.argv.slice(2)
 const BLOCK_MS = 20
 const BLOCK = 960 // bytes of 20 ms, PCM16 mono at 24 kHz
-const OVER_MS = 1500 // of the long answer before it is spoken over
+const OVER_MS = 500 // of the long answer before it is spoken over
 const MOST_MS = 120_000
 
 export const address = url

@@ -16,7 +16,7 @@ from pathlib import Path
 BLOCK_S = 0.02
 BLOCK = 960
 """Bytes of 20 ms, PCM16 mono at 24 kHz."""
-OVER_S = 1.5
+OVER_S = 0.5
 """Of the long answer before it is spoken over."""
 PATIENCE_S = 40.0
 
@@ -82,7 +82,7 @@ class Talk:
         await self._until(lambda: len(self.replies) >= 3 and self.statuses[-1] == "completed")
 
     async def _until(self, true: Callable[[], bool]) -> None:
-        while not true() and not self.errors:
+        while not true() and not self.errors:  # noqa: ASYNC110 - whatever ends the wait comes from outside
             await asyncio.sleep(BLOCK_S)
 
     async def _listen(self) -> None:
