@@ -37,6 +37,8 @@ async def main() -> None:
         logging.getLogger("livekit").addHandler(Complaints(talk))
         playing: dict[str, float] = {}
         """Of the message that is heard: when its sound began."""
+        got_ms: dict[str, float] = {}
+        """Of each message: the sound that came; nobody hears more."""
         readers: set[asyncio.Task[None]] = set()
 
         async def read(generation: llm.GenerationCreatedEvent) -> None:
@@ -45,6 +47,7 @@ async def main() -> None:
                     if not playing.get(message.message_id):
                         playing.clear()
                         playing[message.message_id] = time.monotonic()
+                    got_ms[message.message_id] = got_ms.get(message.message_id, 0.0) + frame.duration * 1000
                     talk.sounded(len(frame.data) * 2)
 
         def generated(generation: llm.GenerationCreatedEvent) -> None:
@@ -57,7 +60,7 @@ async def main() -> None:
             talk.interrupted = True
             session.interrupt()
             for name, began in playing.items():
-                heard_ms = int((time.monotonic() - began) * 1000)
+                heard_ms = int(min((time.monotonic() - began) * 1000, got_ms[name]))
                 session.truncate(message_id=name, modalities=["audio"], audio_end_ms=heard_ms)
 
         def transcribed(heard: llm.InputTranscriptionCompleted) -> None:
