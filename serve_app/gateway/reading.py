@@ -108,6 +108,7 @@ class Incoming:
             case "response.cancel" | "output_audio_buffer.clear":
                 if conduct.active is None:
                     raise ClientError("response_cancel_not_active", "Cancellation failed: no active response found")
+                conduct.stopped = conduct.active.turn
                 return [Stopped()]
             case _:
                 return self._avatar(event)
@@ -199,6 +200,7 @@ class Incoming:
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text.strip()}]}
         added = self._create(item, None)
         self._conduct.waiting = self._conduct.wishes.silent, None
+        self._conduct.stopped = max(self._conduct.responses, default=0)
         return [Dropped(), Stopped(), *added, Requested()]
 
     def _known(self, event: dict[str, Any], verb: str) -> str:
@@ -222,6 +224,7 @@ class Incoming:
                 f"Audio content of {length} ms is already shorter than {audio_end_ms} ms",
                 param="audio_end_ms",
             )
+        self._conduct.stopped = response.turn
         return [Truncated(response.turn, min(pts, response.samples))]
 
     def _respond(self, wanted: dict[str, Any]) -> list[Answer]:

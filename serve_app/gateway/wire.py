@@ -68,6 +68,8 @@ class Conduct:
         """Microphone samples of the newest speech."""
         self.added: set[str] = set()
         """Items of the client's that it was not told of yet."""
+        self.stopped = 0
+        """The newest reply that the client itself stopped."""
 
     @property
     def active(self) -> Response | None:
@@ -93,6 +95,8 @@ class Outgoing:
         self._beta = beta
         self._seq = 0
         self._speech: str | None = None
+        self._announced = False
+        """True once a reply's interruption told of the speech that the next state tells of."""
         self._to_client: tuple[int, ToClient] | None = None
 
     def of(self, told: ClientOrder | Told) -> list[str | bytes]:
@@ -152,11 +156,8 @@ class Outgoing:
             case Ended(turn, pts, idle_frame):
                 yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
                 yield from self._response(turn).ended()
-            case Cut(turn, pts, text):
-                yield from self._own("avatar.cut", turn=turn, pts=pts, text=text)
-                yield from self._response(turn).cut(
-                    text, "turn_detected" if self._conduct.wishes.live else "client_cancelled"
-                )
+            case Cut():
+                yield from self._cut(shown)
             case Trimmed():
                 yield from self._trimmed(shown)
             case Failed():
@@ -170,14 +171,27 @@ class Outgoing:
         conduct = self._conduct
         if state == "thinking" and turn not in conduct.responses:
             yield from self._response(turn).begun()
-        if state == "listening" and conduct.wishes.live:
-            self._speech = self._speech or conduct.items.fresh()
-            at = conduct.spoke_from * 1000 // MIC_RATE
-            yield "input_audio_buffer.speech_started", {"audio_start_ms": at, "item_id": self._speech}
+        if state == "listening" and conduct.wishes.live and not self._announced:
+            yield self._speech_started()
+        self._announced = False
         if state == "idle" and self._speech:
             yield from self._speech_stopped()
             self._speech = None
         yield from self._own("avatar.state", state=state, turn=turn)
+
+    def _cut(self, cut: Cut) -> Iterator[Told]:
+        """Clients stop a reply at the speech that interrupts it; after its end they would take it for a whole one."""
+        yield from self._own("avatar.cut", turn=cut.turn, pts=cut.pts, text=cut.text)
+        spoken_over = self._conduct.wishes.live and cut.turn != self._conduct.stopped
+        if spoken_over:
+            self._announced = True
+            yield self._speech_started()
+        yield from self._response(cut.turn).cut(cut.text, "turn_detected" if spoken_over else "client_cancelled")
+
+    def _speech_started(self) -> Told:
+        self._speech = self._speech or self._conduct.items.fresh()
+        at = self._conduct.spoke_from * 1000 // MIC_RATE
+        return "input_audio_buffer.speech_started", {"audio_start_ms": at, "item_id": self._speech}
 
     def _speech_stopped(self) -> Iterator[Told]:
         at = self._conduct.spoke_until * 1000 // MIC_RATE

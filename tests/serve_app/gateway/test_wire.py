@@ -111,14 +111,36 @@ def test_an_interrupted_reply_is_shown_with_what_was_heard_of_it() -> None:
     assert response["output"][0]["status"] == "incomplete"
 
 
+def test_the_speech_that_interrupts_a_reply_is_told_of_before_the_reply_is_over_and_only_once() -> None:
+    client = Client()
+    client.told(*REPLY[:3])
+    kinds = client.kinds(Cancel(1), Show(Cut(1, 120, "Hi")), Show(StateChanged("listening", 1)))
+    assert (kinds[0], kinds[-1]) == ("input_audio_buffer.speech_started", "response.done")
+    assert kinds.count("input_audio_buffer.speech_started") == 1
+
+
+def test_a_reply_that_the_client_stops_was_not_interrupted_by_speech() -> None:
+    client = Client()
+    client.told(*REPLY[:3])
+    client.sends("response.cancel")
+    told = client.told(Cancel(1), Show(Cut(1, 120, "Hi")))
+    assert "input_audio_buffer.speech_started" not in [message["type"] for message in told]
+    assert told[-1]["response"]["status_details"]["reason"] == "client_cancelled"
+
+
 def test_a_reply_that_was_cut_before_its_first_word_has_no_item() -> None:
-    assert Client().kinds(THINKING, Show(Cut(1, 0, ""))) == ["response.created", "rate_limits.updated", "response.done"]
+    assert Client().kinds(THINKING, Show(Cut(1, 0, ""))) == [
+        "response.created",
+        "rate_limits.updated",
+        "input_audio_buffer.speech_started",
+        "response.done",
+    ]
 
 
 def test_a_reply_that_was_sent_is_done_only_once() -> None:
     client = Client()
     client.told(*REPLY)
-    assert client.kinds(Cancel(1), Show(Cut(1, 100, "H"))) == []
+    assert client.kinds(Cancel(1), Show(Cut(1, 100, "H"))) == ["input_audio_buffer.speech_started"]
 
 
 def test_a_client_that_reports_what_it_heard_is_told_that_the_item_is_shorter() -> None:
@@ -259,7 +281,7 @@ def test_sound_comes_in_the_format_that_was_chosen() -> None:
         (Show(UserCaption("a", final=False)), ["avatar.caption"]),
         (Show(UserCaption("a", final=True)), []),
         (Show(Ended(1, 5, 0)), ["avatar.end", "response.done"]),
-        (Show(Cut(1, 5, "a")), ["avatar.cut", "response.done"]),
+        (Show(Cut(1, 5, "a")), ["avatar.cut", "input_audio_buffer.speech_started", "response.done"]),
         (Show(Failed(1, "tts", "a")), ["error"]),
         (Show(Failed(0, "asr", "a")), ["error"]),
         (Show(Notice(1, "voice", "a")), ["avatar.notice"]),
