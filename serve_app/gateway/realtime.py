@@ -95,9 +95,11 @@ class Connection:
         tasks = [task for task in (writer, reader, self._running) if task]
         for task in (writer, reader):
             task.cancel()
-        for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
-            if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect | RuntimeError):
-                log.error("%s ended: %r", task.get_name(), outcome, exc_info=outcome)
+        await asyncio.wait(tasks)  # a gather that is cancelled would cancel the session's own goodbye
+        for task in tasks:
+            broke = None if task.cancelled() else task.exception()
+            if broke is not None and not isinstance(broke, WebSocketDisconnect | RuntimeError):
+                log.error("%s ended: %r", task.get_name(), broke, exc_info=broke)
 
     # ---- in ------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -43,23 +42,19 @@ class Asked(FrameProcessor):
 
 
 class Answered(FrameProcessor):
-    """Stands behind the service, where a loudspeaker would, and plays in its mind."""
+    """Stands behind the service, where a loudspeaker would."""
 
     talk: Talk
-    plays_until = 0.0
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
-        now = time.monotonic()
         match frame:
             case LLMFullResponseStartFrame():
                 self.talk.began()
             case TTSAudioRawFrame():
                 self.talk.sounded(len(frame.audio))
-                self.plays_until = max(self.plays_until, now) + len(frame.audio) / 48_000
-            case InterruptionFrame() if self.plays_until > now:
+            case InterruptionFrame() if self.talk.answering:  # the sound that was held back may have run out
                 self.talk.interrupted = True
-                self.plays_until = 0.0
             case _:
                 pass
         await self.push_frame(frame, direction)
