@@ -37,15 +37,15 @@ class Talk:
         self.statuses: list[str] = []
         self.errors: list[str] = []
         self.interrupted = False
-        self.answering = False
-        """True from a reply's beginning to its end."""
+        self.begun = 0
+        """Replies that began."""
         self.audio_bytes = 0
 
     # ---- what the client was told --------------------------------------------------------------------------
 
     def began(self) -> None:
         """A reply begins."""
-        self.answering = True
+        self.begun += 1
         self._sound_bytes = 0
 
     def sounded(self, count: int) -> None:
@@ -57,7 +57,6 @@ class Talk:
 
     def ended(self, text: str, status: str) -> None:
         """A reply is over."""
-        self.answering = False
         self.replies.append(text)
         self.statuses.append(status)
 
