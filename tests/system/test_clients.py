@@ -117,6 +117,18 @@ def converse(command: list[str], url: str, speech: Path, **environment: str) -> 
     return json.loads(ran.stdout.splitlines()[-1])
 
 
+def hold(command: list[str], url: str, speech: Path, **environment: str) -> None:
+    """Hold the conversation and check it; once more if that fails, for it is held in real time on a busy machine.
+
+    What failed first is shown with the test's output.
+    """
+    try:
+        check(converse(command, url, speech, **environment))
+    except AssertionError as first:
+        print("the first conversation failed:", first)
+        check(converse(command, url, speech, **environment))
+
+
 def check(told: dict[str, Any]) -> None:
     """A sum was answered, a long answer was cut when it was spoken over, and the question that cut it was answered."""
     assert told["errors"] == [], told
@@ -188,26 +200,26 @@ async def gone(server: asyncio.Server) -> None:
 
 
 def test_python_openai_converses(service: str, speech: Path) -> None:
-    check(converse([sys.executable, str(SCRIPTS / "openai_python.py")], service, speech))
+    hold([sys.executable, str(SCRIPTS / "openai_python.py")], service, speech)
 
 
 def test_npm_agents_realtime_converses(service: str, speech: Path) -> None:
-    check(converse(node("agents.mjs"), service, speech))
+    hold(node("agents.mjs"), service, speech)
 
 
 def test_a_client_that_knows_only_the_beta_names_converses(service: str, speech: Path) -> None:
-    check(converse(node("beta.mjs"), service, speech))
+    hold(node("beta.mjs"), service, speech)
 
 
 def test_npm_openai_converses_over_tls(service: str, speech: Path, tmp_path: Path) -> None:
     command = node("openai_node.mjs")
     with behind_tls(service, tmp_path) as (address, certificate):
-        check(converse(command, address, speech, NODE_EXTRA_CA_CERTS=str(certificate)))
+        hold(command, address, speech, NODE_EXTRA_CA_CERTS=str(certificate))
 
 
 def test_the_livekit_plugin_converses(service: str, speech: Path) -> None:
-    check(converse(python("livekit_realtime.py", "requirements-livekit.txt"), service, speech))
+    hold(python("livekit_realtime.py", "requirements-livekit.txt"), service, speech)
 
 
 def test_the_pipecat_service_converses(service: str, speech: Path) -> None:
-    check(converse(python("pipecat_realtime.py", "requirements-pipecat.txt"), service, speech))
+    hold(python("pipecat_realtime.py", "requirements-pipecat.txt"), service, speech)

@@ -53,7 +53,7 @@ class Answered(FrameProcessor):
                 self.talk.began()
             case TTSAudioRawFrame():
                 self.talk.sounded(len(frame.audio))
-            case InterruptionFrame() if self.talk.begun == 2:  # it may come after the end of what it interrupted
+            case InterruptionFrame() if self.talk.begun >= 2:  # it may come after the end of what it interrupted
                 self.talk.interrupted = True
             case _:
                 pass
