@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import pytest
 
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
-from tests.system.service import running
+from tests.system.service import free_port, running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(280)]
 
@@ -37,12 +36,6 @@ QUESTIONS = {  # the answer to the second one takes eleven seconds
     "long": "Who won the chess tournament in London last year?",
     "stop": "Please stop, what time is it now?",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from streaming.media import FRAME, FramePacket, samples
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
 from streaming.stages import FaceState, Said, Span, Spoken, StageError, TextDelta
+from tests.system.service import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -46,12 +46,6 @@ TEXT = (
 )
 PATIENT = Driving(first_s=60.0, next_s=30.0)
 """A replica that was killed needs seconds to come back on a busy machine."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

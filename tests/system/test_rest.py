@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,17 +12,11 @@ import pytest
 
 from actors.face.video import read_audio, read_video
 from streaming.media import FRAME, RATE
-from tests.system.service import running
+from tests.system.service import free_port, running
 
 pytestmark = [pytest.mark.system]
 
 SENTENCE = "The weather is very nice today."
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
