@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.finishing import finish_abandoned
 from serve_app.groups import Storage
 from serve_app.store import StaleEpoch, Store, StoreError
 from streaming.commands import Command, Forget, Remember
@@ -32,6 +33,8 @@ BATCH = 500
 """Lines in one transaction, so that it is short."""
 RENEW_S = 10.0
 """Between two signs of life of a session in which nothing happens: a third of its lease."""
+FINISH_S = 30.0
+"""Between two looks for conversations that were left."""
 EXPIRE_S = 3600.0
 """Between two looks for conversations that are too old."""
 DAY_MS = 24 * 3600 * 1000
@@ -233,16 +236,28 @@ async def archive(settings: Storage, owner: str) -> AsyncIterator[Archive | None
     store = Store(settings.address())
     await store.open()
     log.info("store: %s is kept for %g days in %s", settings.keep, settings.days, store)
-    expiring = asyncio.create_task(_expire(store, settings.days), name="expiring conversations")
     kept = Archive(store, settings.keep == "full", owner)
+    chores = [
+        asyncio.create_task(_expire(store, settings.days), name="expiring conversations"),
+        asyncio.create_task(_finish(store, owner), name="finishing conversations"),
+    ]
     try:
         yield kept
     finally:
         await kept.settle()
-        expiring.cancel()
-        with suppress(asyncio.CancelledError):
-            await expiring
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
         await store.close()
+
+
+async def _finish(store: Store, owner: str) -> None:
+    while True:
+        try:
+            await finish_abandoned(store, owner)
+        except StoreError as error:
+            log.warning("store: conversations that were left are not ended yet: %s", error)
+        await asyncio.sleep(FINISH_S)
 
 
 async def _expire(store: Store, days: float) -> None:
