@@ -131,6 +131,13 @@ async def test_an_item_that_is_taken_out_is_stored_no_more() -> None:
     assert [item.text for item in room.kept] == ["hi", "You said: hi", "{}"]
 
 
+async def test_where_nothing_is_stored_nothing_needs_to_be_erased() -> None:
+    room = Room(face=Mask())
+    room.session._memory = None
+    await room.live(Added(Said("user", "no", 1, id="a")), Removed("a"), Typed("hi"))
+    assert room.kept == []
+
+
 async def test_a_spoken_turn_uses_the_listener_and_the_recogniser() -> None:
     room = Room(face=Mask())
     loud = [Heard(pcm(320), k * 320) for k in range(50)]
