@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from serve_app import talk
-from serve_app.errors import UserError
+from serve_app.errors import NoWords, UserError
 from serve_app.gateway.chatting import Line, heard, replied
 from serve_app.gateway.films import Films
 from serve_app.gateway.realtime import House
@@ -83,7 +83,7 @@ def rest(house: House, films: Films | None = None) -> APIRouter:
         `words` is empty if the recognition engine gives no times.
         """
         pcm = await brought(request, house)
-        found = await unless_left(request, understood(pcm, None, house))
+        found = await unless_left(request, understood(pcm, None, house, words=True))
         return {
             "text": found.text,
             "language": found.language,
@@ -145,6 +145,8 @@ async def _conversation(house: House, films: Films, pcm: bytes) -> AsyncGenerato
             name = await films.keep(film)
             yield sent_event("film", {"url": f"/films/{name}.mp4", "expires_in": round(films.keep_s)})
         yield sent_event("done", {"transcript": takes[0].question, "text": film.text})
+    except NoWords as error:
+        yield sent_event("error", bad(str(error), "file", "no_words").told())
     except UserError as error:
         yield sent_event("error", Refusal(503, str(error), "conversation_failed").told())
     except TimeoutError:
