@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
+from serve_app import credential
 from serve_app.errors import UserError
 
 OK, WRONG, INTERRUPTED = 0, 2, 130
@@ -116,7 +117,7 @@ def _add_talk(commands: _Commands) -> None:
     command.add_argument("--vad", action="store_true", help="find the turns by listening; else the file is one")
     command.add_argument("--ray", action="store_true", help="call the stages over Ray Serve")
     command.add_argument("--url", metavar="ws://HOST:PORT/v1/realtime", help="ask a running service")
-    command.add_argument("--key", help="key of that service, if it asks for one (`avatar key add` made it)")
+    credential.add_options(command)
     _profile(command)
 
 
