@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app import reels
 from serve_app.groups import Storage
 from serve_app.store import StaleEpoch, Store, StoreError
-from streaming.commands import Command
+from streaming.commands import Command, Show
 from streaming.events import Event
 from streaming.journal import Journal
 from streaming.stages import Said
@@ -74,6 +75,9 @@ class Keeper:
         self._failed: Exception | None = None
         self._lines = io.StringIO()
         self._journal = Journal(self._lines, session, settings, media=archive.media)
+        self._newest = 0
+        self._begun: list[int] = []
+        """Replies first shown in the lines that wait."""
         self._news = asyncio.Event()
         self._one_writes = asyncio.Lock()
         self._writer = asyncio.create_task(self._write(), name=f"journal of {session}")
@@ -93,7 +97,15 @@ class Keeper:
         if self._lines.tell() > MOST:
             raise StoreError("the conversation store is too slow for this conversation; look at its load, or keep text")
         self._journal(event, commands)
+        self._note_begun(commands)
         self._news.set()
+
+    def _note_begun(self, commands: list[Command]) -> None:
+        for command in commands:
+            turn = getattr(command.message, "turn", 0) if isinstance(command, Show) else 0
+            if turn > self._newest:
+                self._newest = turn
+                self._begun.append(turn)
 
     def after(self, other: Note) -> Note:
         """A journal for Session that tells ``other`` first."""
@@ -144,9 +156,10 @@ class Keeper:
             lines = self._lines.getvalue().splitlines()
             self._lines.seek(0)
             self._lines.truncate()
+            begun, self._begun = self._begun, []
             try:
                 for start in range(0, len(lines), BATCH):
-                    await store.append(self._session, self._epoch, lines[start : start + BATCH])
+                    await store.append(self._session, self._epoch, lines[start : start + BATCH], () if start else begun)
             except (StaleEpoch, StoreError) as error:
                 self._failed = error  # lines are missing now: nothing may follow them
                 raise
@@ -186,6 +199,7 @@ async def _expire(store: Store, days: float) -> None:
         try:
             if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
                 log.info("store: %d conversations were older than %g days and are erased", gone, days)
+            await reels.expire(store)
         except StoreError as error:
             log.warning("store: old conversations are still there: %s", error)
         await asyncio.sleep(EXPIRE_S)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from serve_app.errors import UserError
+from serve_app.places import mark, place
 from serve_app.tables import items, journal, sessions, tables
 from streaming.stages import Said
 
@@ -196,8 +197,8 @@ class Store:
             row |= {"turn": item.turn, "role": item.role, "text": item.text, "cut": item.cut}
             await base.execute(insert(items).values(row))
 
-    async def append(self, session: str, epoch: int, lines: Sequence[str]) -> None:
-        """Store more lines of the journal, without their line ends; all of them or none."""
+    async def append(self, session: str, epoch: int, lines: Sequence[str], begun: Sequence[int] = ()) -> None:
+        """Store more lines of the journal, without their line ends; all or none. ``begun``: replies that begin there."""
         if not lines:
             return
         async with self._writing() as base:
@@ -205,6 +206,7 @@ class Store:
             first = await _next(base, journal, session)
             rows = [{"session_id": session, "n": first + k, "line": line} for k, line in enumerate(lines)]
             await base.execute(insert(journal), rows)
+            await mark(base, session, begun, first)
 
     # ---- what is read --------------------------------------------------------------------------------------
 
@@ -231,9 +233,13 @@ class Store:
             return None
         return Stored(Summary(*summary), json.loads(row.header), row.owner, row.epoch, row.lease_until, spoken)
 
-    async def journal(self, session: str) -> AsyncIterator[list[str]]:
-        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory."""
-        after = -1
+    async def journal(self, session: str, turn: int = 0) -> AsyncIterator[list[str]]:
+        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory.
+
+        With ``turn`` from a line on before which nothing of that reply was shown.
+        """
+        async with self._reading() as base:
+            after = await place(base, session, turn) - 1
         mine = select(journal.c.n, journal.c.line).where(journal.c.session_id == session).order_by(journal.c.n)
         while True:
             async with self._reading() as base:
@@ -258,7 +264,7 @@ class Store:
             rows = select(sessions.c.session_id).where(which).with_for_update()
             names = list(await base.scalars(rows))
             for name in names:
-                for table in (journal, items, sessions):
+                for table in (t for t in reversed(tables.sorted_tables) if "session_id" in t.c):
                     await base.execute(delete(table).where(table.c.session_id == name))
         if names and self._sqlite:  # what was said must not stay in the write-ahead log
             async with self._reading() as base:
@@ -266,6 +272,10 @@ class Store:
         return len(names)
 
     # ---- the database --------------------------------------------------------------------------------------
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """For what is kept in the same database and is no conversation."""
+        return self._writing()
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:

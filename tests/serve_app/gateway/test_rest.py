@@ -14,14 +14,17 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from serve_app import reels
 from serve_app.gateway import refusals, rest
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.films import Films
 from serve_app.gateway.realtime import House
 from serve_app.gateway.streams import Streamed, answers
 from serve_app.recording import Film
+from serve_app.store import Store
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import (
@@ -383,12 +386,44 @@ async def test_films_are_few_and_go_after_a_while(tmp_path: Path, monkeypatch: p
     films = Films(most=2, keep_s=60, clock=lambda: now[0])
     film = Film(b"", (), (), (), "")
     names = [await films.keep(film) for _ in range(3)]
-    assert len(set(names)) == 3 and [films.path(name) is not None for name in names] == [False, True, True]
+    assert len(set(names)) == 3 and [await films.path(name) is not None for name in names] == [False, True, True]
     assert len(kept(tmp_path)) == 2
     now[0] = 61
-    assert films.path(names[2]) is None and not kept(tmp_path)
+    assert await films.path(names[2]) is None and not kept(tmp_path)
     films.close()
     assert not kept(tmp_path)
+
+
+async def test_a_film_can_be_fetched_from_every_replica_that_shares_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.gateway.films.write_mp4", lambda path, packets, sound: path.write_bytes(b"a film"))
+    now = [0]
+    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}", clock_ms=lambda: now[0])
+    await store.open()
+    here, there, alone = Films(store, most=2, keep_s=60), Films(store, most=2, keep_s=60), Films()
+    names = []
+    for _ in range(3):
+        now[0] += 1
+        names.append(await here.keep(Film(b"", (), (), (), "")))
+    assert [await there.path(name) is not None for name in names] == [False, True, True], "two are the most"
+    assert await alone.path(names[2]) is None
+    fetched = await there.path(names[2])
+    assert fetched is not None and fetched.read_bytes() == b"a film"
+    there.close()
+    assert not fetched.exists()
+    now[0] += 60_001
+    assert await there.path(names[2]) is None
+    await reels.expire(store)
+    async with store.transaction() as base:
+        assert list(await base.scalars(select(reels.reels.c.name))) == []
+    here.close()
+    await store.close()
+
+
+async def test_without_a_store_the_refusal_says_where_films_are() -> None:
+    with service() as client:
+        refused(client.get("/films/another.mp4"), 404, "without a store each has only its own")
 
 
 @pytest.mark.parametrize("role", ["transcriber", "responder", "voice"])
