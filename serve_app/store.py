@@ -198,7 +198,7 @@ class Store:
             await base.execute(insert(items).values(row))
 
     async def append(self, session: str, epoch: int, lines: Sequence[str], begun: Sequence[int] = ()) -> None:
-        """Store more lines of the journal, without their line ends; all or none. ``begun``: replies that begin there."""
+        """Store more lines of the journal, without line ends; all or none. ``begun``: replies that begin here."""
         if not lines:
             return
         async with self._writing() as base:
