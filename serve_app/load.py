@@ -90,13 +90,13 @@ class Caller:
         """True if no sound can be waited for: something failed."""
 
     async def hold(self, questions: Sequence[Question], until: float) -> None:
-        """Ask one question after the other until then. Raises AvatarError if the conversation breaks."""
+        """Ask questions until then, but one at least. Raises AvatarError if the conversation breaks."""
         reading = asyncio.create_task(self._read(), name="answers")
         try:
             for question in cycle(questions):
+                await self._turn(question, reading)
                 if time.monotonic() >= until or reading.done():
                     break
-                await self._turn(question, reading)
         finally:
             reading.cancel()
             gone = (await asyncio.gather(reading, return_exceptions=True))[0]
