@@ -52,7 +52,7 @@ def times(words: Sequence[Word], rate: int, lead: float = 0.0) -> np.ndarray:
 
 
 async def test_words_are_heard_when_the_voice_said_them(whisper: Whisper) -> None:
-    """Measured over 36 sentences: half of all starts within 27 ms, half of all ends within 32 ms."""
+    """Measured over 36 sentences: half of all starts within 25 ms, half of all ends within 32 ms."""
     voice = Hibari()
     off: list[np.ndarray] = []
     for text in SENTENCES:
