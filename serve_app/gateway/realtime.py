@@ -7,26 +7,31 @@ connection begins and ends, and which close code says what.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway import beta
+from serve_app.gateway.auth import ENTRY, Entry
 from serve_app.gateway.guest import guest_of
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.outbox import Outbox, OutboxFull
 from serve_app.gateway.reading import Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
-from serve_app.gateway.wishes import ClientError
+from serve_app.gateway.wishes import ClientError, Wishes
 from serve_app.instruments import Instruments
 from serve_app.keeper import Archive, Keeper
+from serve_app.persona import Cast
 from serve_app.store import StaleEpoch
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
-from streaming.events import Event, Joined, Left, SpeechEnded, SpeechStarted
+from streaming.events import Event, Joined, Left, Requested, SpeechEnded, SpeechStarted
 from streaming.metrics import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
@@ -51,12 +56,25 @@ class House:
     instruments: Instruments = field(default_factory=Instruments)
     archive: Archive | None = None
     """None: nothing is kept."""
+    cast: Cast = field(default_factory=Cast)
+    """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
+
+    @property
+    def usual(self) -> Driving:
+        """What goes with each call where nobody asks for a persona."""
+        return self.cast.usual.driving(self.driving)
+
+    @property
+    def shown(self) -> Stages:
+        """The stages, with the face that is shown where nobody asks for a persona."""
+        return replace(self.stages, avatar=self.cast.usual.avatar or self.stages.avatar)
 
 
 class Connection:
     """One client's socket from handshake to close."""
 
-    def __init__(self, socket: WebSocket, house: House) -> None:
+    def __init__(self, socket: WebSocket, house: House, persona: str = "") -> None:
+        """``persona`` is who was asked for in the address; there must be one of that name."""
         self._socket = socket
         self._house = house
         self._guest = guest_of(socket)
@@ -64,7 +82,9 @@ class Connection:
         offered = socket.scope.get("subprotocols", [])
         self._subprotocol = next((name for name in (SUBPROTOCOL, STOCK) if name in offered), None)
         self._own = self._subprotocol == SUBPROTOCOL
-        self._conduct = Conduct(self._id, house.stages.avatar, self._pace(), own=self._own)
+        self._conduct = Conduct(
+            self._id, house.stages.avatar, self._pace(), own=self._own, cast=house.cast, persona=persona
+        )
         self._outbox = Outbox()
         begun = time.monotonic()
         old = beta.SUBPROTOCOL in offered or beta.HEADER in socket.headers.get("openai-beta", "")
@@ -72,7 +92,9 @@ class Connection:
             self._conduct, clock_ms=lambda: round((time.monotonic() - begun) * 1000), beta=old and not self._own
         )
         self._incoming = Incoming(self._conduct)
-        self._codec = self._conduct.wishes.codec
+        self._given = self._session_of_secret()
+        self._wrong = self._take_given()
+        self._joined = False
         self._session: Session | None = None
         self._keeper: Keeper | None = None
         self._running: asyncio.Task[None] | None = None
@@ -82,6 +104,8 @@ class Connection:
         """Serve this client until it leaves, or its session ends."""
         await self._socket.accept(subprotocol=self._subprotocol)
         self._outbox.put(("session.created", {"session": self._conduct.described()}))
+        if self._wrong:
+            self._outbox.put(of_error(self._wrong))
         writer = asyncio.create_task(self._write(), name=f"writer {self._id}")
         reader = asyncio.create_task(self._read(), name=f"reader {self._id}")
         try:
@@ -101,6 +125,22 @@ class Connection:
             if broke is not None and not isinstance(broke, WebSocketDisconnect | RuntimeError):
                 log.error("%s ended: %r", task.get_name(), broke, exc_info=broke)
 
+    def _session_of_secret(self) -> Mapping[str, Any]:
+        """What was given for the client's secret, if it came with one."""
+        entry: Entry | None = self._socket.scope.get(ENTRY)
+        return entry.ticket.session if entry and entry.ticket else {}
+
+    def _take_given(self) -> ClientError | None:
+        """Take it as the first ``session.update``; what is wrong with it: it was looked at when the secret was made,
+        but the service may be another one since.
+        """
+        try:
+            if self._given:
+                self._incoming.of(json.dumps({"type": "session.update", "session": self._given}))
+        except ClientError as error:
+            return error
+        return None
+
     # ---- in ------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
@@ -118,14 +158,12 @@ class Connection:
         before = self._conduct.wishes
         try:
             answers = self._incoming.of(message)
-            if self._session is not None and self._conduct.wishes.codec != self._codec:
-                self._conduct.wishes = before
-                raise ClientError("too_late", "choose the video before the first word")
+            if self._session is not None:
+                self._refuse_late(before)
         except ClientError as error:
             await self._tell(of_error(error))
             return
         if self._conduct.wishes is not before:
-            self._codec = self._conduct.wishes.codec
             await self._agree(self._begun())
         for answer in answers:
             if isinstance(answer, tuple):
@@ -133,11 +171,32 @@ class Connection:
                 continue
             if self._guest:
                 self._guest.heard(answer)
+            await self._join(self._begun())
             await self._begun().happen(answer)
+        if self._session:
+            await self._join(self._session)
+
+    def _refuse_late(self, before: Wishes) -> None:
+        """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
+        now, cast = self._conduct.wishes, self._conduct.cast
+        persona = cast.find(now.persona) is cast.find(before.persona)
+        for what, same in {"video": now.codec == before.codec, "persona": persona}.items():
+            if not same:
+                self._conduct.wishes = before
+                raise ClientError("too_late", f"choose the {what} before the first word")
+
+    async def _join(self, session: Session) -> None:
+        """Speak first, once, as soon as the client has said anything at all: it may choose before it is greeted."""
+        if not self._joined:
+            self._joined = True
+            if self._given:
+                await self._agree(session)
+            if says := self._conduct.greeting:
+                await session.happen(Requested(says=says))
 
     async def _agree(self, session: Session) -> None:
         """What the client chose holds from now on."""
-        session.drive(self._conduct.wishes.driving(self._house.driving))
+        session.drive(self._conduct.driving(self._house.driving))
         # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
         judged = self._house.stages.judge is not None
         await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged))
@@ -157,14 +216,14 @@ class Connection:
                 meter(event, commands)
                 self._note(event)
 
-            driving = self._house.driving
+            driving = self._conduct.driving(self._house.driving)
             if archive := self._house.archive:
-                voice = {"voice": driving.voice, "language": driving.language}
-                self._keeper = archive.keeper(self._id, {"conversation": conversation.settings(), **voice})
+                who = {"voice": driving.voice, "language": driving.language, "persona": self._conduct.persona.id}
+                self._keeper = archive.keeper(self._id, {"conversation": conversation.settings(), **who})
             keeper = self._keeper
             self._session = Session(
                 conversation,
-                self._house.stages,
+                replace(self._house.stages, avatar=self._conduct.avatar),
                 self._tell,
                 driving=driving,
                 remember=keeper.remember if keeper else None,

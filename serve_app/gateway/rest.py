@@ -161,10 +161,10 @@ async def _conversation(house: House, films: Films, pcm: bytes) -> AsyncGenerato
 async def _held(house: House, pcm: bytes, shown: Channel[ClientOrder]) -> list[Take]:
     """Hold the conversation, telling ``shown`` all that a client is shown; close that at the end."""
     pace = replace(house.pace, send_lead=None)  # whoever asks by HTTP has no playhead: everything as it is made
-    how = talk.How(pace, house.driving, session=uuid.uuid4().hex, client=shown.put)
+    how = talk.How(pace, house.usual, session=uuid.uuid4().hex, client=shown.put)
     try:
         async with asyncio.timeout(LONGEST_S):
-            takes, _ = await talk.ask(house.stages, pcm, talk.Manner(fast=True), how)
+            takes, _ = await talk.ask(house.shown, pcm, talk.Manner(fast=True), how)
     finally:
         shown.close()
     return takes
