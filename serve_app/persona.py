@@ -23,7 +23,7 @@ from actors.face.avatars import AvatarUnknown, find
 from actors.llm.knowledge import PROSE_MOST, KnowledgeWrong, known
 from serve_app.errors import UserError
 from serve_app.settings import Settings, SettingsError
-from streaming.session import Driving
+from streaming.session import Driving, Stages
 from streaming.stages import Avatar
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,10 @@ class Persona:
             instructions=self.instructions or usual.instructions,
             knowledge=self.knowledge,
         )
+
+    def shown(self, stages: Stages) -> Stages:
+        """The stages, with this persona's face."""
+        return replace(stages, avatar=self.avatar or stages.avatar)
 
     def listed(self, usual: Driving, avatar: Avatar) -> dict[str, Any]:
         """What everybody may know of it."""

@@ -67,7 +67,7 @@ class House:
     @property
     def shown(self) -> Stages:
         """The stages, with the face that is shown where nobody asks for a persona."""
-        return replace(self.stages, avatar=self.cast.usual.avatar or self.stages.avatar)
+        return self.cast.usual.shown(self.stages)
 
 
 class Connection:
