@@ -173,8 +173,8 @@ class Connection:
                 self._guest.heard(answer)
             await self._join(self._begun())
             await self._begun().happen(answer)
-        if self._session:
-            await self._join(self._session)
+        if self._session or self._conduct.greeting:
+            await self._join(self._begun())
 
     def _refuse_late(self, before: Wishes) -> None:
         """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
