@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import stat
+import zlib
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,14 @@ def test_a_secret_says_whose_it_is_until_it_is_too_old() -> None:
     assert ticket is not None
     assert (ticket.key, ticket.expires, ticket.origin) == (PHONE, 1000, "https://example.org")
     assert tickets.check(KEYS, secret, 1000.0) is None
+
+
+def test_a_session_travels_in_its_secret_and_no_claim_is_larger_than_a_claim() -> None:
+    wanted = {"instructions": "Whisper.", "avatar": {"persona": "shop"}}
+    ticket = tickets.check(KEYS, tickets.issue(KEYS, PHONE, 1000, session=wanted), 0)
+    assert ticket is not None and ticket.session == wanted
+    bomb = base64.urlsafe_b64encode(zlib.compress(b" " * 2**24)).rstrip(b"=").decode()
+    assert len(bomb) < 30_000 and tickets.check(KEYS, f"{tickets.PREFIX}{bomb}.x", 0) is None
     assert set(secret) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."), "fits a subprotocol"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from actors.llm.guide import Guide
 from serve_app.gateway.app import build_gateway
@@ -20,6 +23,7 @@ from streaming.media import Unit
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import Avatar, FaceState, History, Span, Spoken, Tool
+from tests.serve_app.gateway.live import serving
 from tests.serve_app.gateway.test_realtime import say, until, write
 from tests.stubs import AVATAR, Ears, Hum, Mask, Scribe
 
@@ -81,7 +85,8 @@ class Room:
         self.guide, self.choir, self.masks = Noted(), Choir(), Masks()
         stages = Stages(Ears(), Scribe(), self.guide, self.choir, self.masks, AVATAR)
         house = House(stages, Pace(), Driving(instructions="Be brief."), cast=cast)
-        self.client = TestClient(build_gateway(house, lambda _: None))
+        self.application = build_gateway(house, lambda _: None)
+        self.client = TestClient(self.application)
 
     @contextmanager
     def entered(self, address: str = "/v1/realtime", *, own: bool = True) -> Iterator[WebSocketTestSession]:
@@ -292,3 +297,13 @@ def test_a_secret_for_somebody_who_has_left_the_house_says_so(room: Room) -> Non
         assert "there is no persona 'shop'" in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
         write(socket, "Thanks.")
         until(socket, "response.created")
+
+
+async def test_the_largest_session_that_makes_a_secret_comes_through_a_real_server(room: Room) -> None:
+    dice = random.Random(1)
+    words = "".join(dice.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(6_200))
+    async with serving(room.application) as url:
+        offers = secret(room, {"instructions": words})
+        assert len(offers[1]) > 5_500
+        async with connect(f"{url}/v1/realtime", subprotocols=[Subprotocol(offer) for offer in offers]) as socket:
+            assert json.loads(await socket.recv())["session"]["instructions"] == words
