@@ -64,7 +64,7 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
 
 
 class Page(StaticFiles):
-    """The page's files. Built ones bear a fingerprint in their names and never change; the others are asked for anew."""
+    """The page's files. Those with a fingerprint in their names never change; the others are asked for anew."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         answer = await super().get_response(path, scope)

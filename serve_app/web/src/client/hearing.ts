@@ -19,13 +19,13 @@ const HEARD: Table = {
   "avatar.resumed": (avatar) => avatar.clearProblem("not_resumed"),
   "avatar.state": (avatar, { state, turn }) => {
     avatar.store.set({ phase: state });
-    if (state === "thinking") avatar.expect(turn);
+    if (state === "thinking") avatar.showing.expect(turn);
   },
   "avatar.caption": (avatar, { text }) => avatar.write((lines) => captions.saying(lines, text)),
   "input_audio_buffer.speech_started": () => undefined,
   "input_audio_buffer.speech_stopped": (avatar, { audio_end_ms }) => avatar.spokeUntil(audio_end_ms),
   "conversation.item.input_audio_transcription.completed": (avatar, { item_id, transcript }) => {
-    avatar.timings.understood(performance.now());
+    avatar.showing.timings.understood(performance.now());
     avatar.write((lines) => captions.said(lines, item_id, transcript));
   },
   "conversation.item.added": (avatar, { item }) => {
@@ -33,27 +33,19 @@ const HEARD: Table = {
     if (written) avatar.write((lines) => captions.said(lines, item.id, written));
   },
   "response.output_item.added": (avatar, { response_id, item }) => {
-    if (item.role === "assistant") avatar.items.set(turnOf(response_id), item.id);
+    if (item.role === "assistant") avatar.showing.items.set(turnOf(response_id), item.id);
   },
-  "response.output_audio_transcript.delta": (avatar, { response_id, delta }) => avatar.text(turnOf(response_id), delta),
-  "response.output_text.delta": (avatar, { response_id, delta }) => avatar.text(turnOf(response_id), delta),
+  "response.output_audio_transcript.delta": (avatar, { response_id, delta }) => avatar.showing.text(turnOf(response_id), delta),
+  "response.output_text.delta": (avatar, { response_id, delta }) => avatar.showing.text(turnOf(response_id), delta),
   "response.output_audio_transcript.done": (avatar, { response_id }) =>
     avatar.write((lines) => captions.replied(lines, turnOf(response_id))),
   "response.done": (avatar, { response }) => avatar.write((lines) => captions.replied(lines, turnOf(response.id))),
-  "avatar.words": (avatar, { turn, words }) => {
-    if (turn === avatar.player.turn) avatar.words.push(...words);
-  },
-  "avatar.end": (avatar, { turn, pts, idle_frame }) => {
-    avatar.idleFrame = idle_frame;
-    avatar.player.end(turn, pts);
-  },
-  "avatar.hold": (avatar, { turn }) => {
-    avatar.player.hold(turn);
-    avatar.reportPlayhead();
-  },
+  "avatar.words": (avatar, { turn, words }) => avatar.showing.spokenWords(turn, words),
+  "avatar.end": (avatar, { turn, pts, idle_frame }) => avatar.showing.end(turn, pts, idle_frame),
+  "avatar.hold": (avatar, { turn }) => avatar.showing.hold(turn),
   "avatar.resume": (avatar, { turn }) => avatar.player.resume(turn),
   "avatar.flush": (avatar, { turn }) => {
-    if (turn >= avatar.player.turn) avatar.silence();
+    if (turn >= avatar.player.turn) avatar.showing.silence();
   },
   "avatar.cut": (avatar, { turn, text }) => avatar.write((lines) => captions.cut(lines, turn, text)),
   "avatar.notice": (avatar, { rung, reason }) => {

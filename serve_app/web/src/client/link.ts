@@ -74,6 +74,12 @@ export class Link {
     return this.socket?.readyState === OPEN;
   }
 
+  /** Before the start: the conversation to greet with, as after a reload. */
+  takeUp(session: Session, lastSeq: number): void {
+    this.session = session;
+    this.received.restart(lastSeq);
+  }
+
   start(): void {
     if (this.running) return;
     this.running = true;

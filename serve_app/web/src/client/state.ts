@@ -41,3 +41,14 @@ export const INITIAL: AvatarState = {
   problem: null,
   turns: [],
 };
+
+/** What happens, for whoever does not want to watch a value. */
+export interface AvatarSignals {
+  /** How loud the microphone is, 0 to 1. */
+  level: number;
+  /** The first sound of a reply is heard. */
+  spoken: { turn: number };
+  /** A reply was heard to its end. */
+  over: { turn: number };
+  interrupted: { turn: number };
+}

@@ -52,7 +52,7 @@ export class Talking {
   private async press(): Promise<void> {
     const { store, microphone, link } = this.avatar;
     store.set({ talk: "pressed" });
-    this.avatar.cutShort();
+    this.avatar.showing.cutShort();
     const there = await microphone.ask();
     if (store.get().talk !== "pressed" || !there) return this.rest();
     this.pressed = true;
@@ -66,7 +66,7 @@ export class Talking {
     this.rest();
     if (!this.pressed) return;
     this.pressed = false;
-    this.avatar.timings.spoke(performance.now());
+    this.avatar.showing.timings.spoke(performance.now());
     this.avatar.link.say("avatar.release");
   }
 

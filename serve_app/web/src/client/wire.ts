@@ -1,4 +1,4 @@
-// Written by `python -m serve_app.web_types` from the declarations in Python; change those, then run it again.
+// Written by `python -m serve_app.web_types` from what is declared in Python: change that and run it again.
 
 export const RATE = 24000;
 export const MIC_RATE = 16000;
@@ -41,7 +41,7 @@ export interface Word {
 
 export interface AvatarEvents {
   "avatar.state": {
-    state: "idle" | "listening" | "thinking" | "speaking" | "held";
+    state: State;
     turn: number;
   };
   "avatar.caption": {
