@@ -59,6 +59,7 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
     app.include_router(rest(house))
     app.include_router(twins(house))
     app.include_router(described())
+    app.mount("/plain", Page(directory=page.WEB / "plain", html=True), name="plain page")
     app.mount("/", Page(directory=page.folder(), html=True), name="page")
     return app
 
