@@ -16,7 +16,7 @@ const MOODS: Record<Mood, ReactNode> = {
   connecting: turning,
   reconnecting: turning,
   ended: <path d="M6 6l12 12M18 6L6 18" />,
-  idle: <circle cx="12" cy="12" r="5" />,
+  idle: <circle cx="12" cy="12" r="4" fill="currentColor" />,
   listening: (
     <g className="bars">
       <path d="M6 9v6" />
