@@ -9,7 +9,13 @@ export function Captions() {
   const lines = usePart("lines");
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
-    list.current?.scrollTo({ top: list.current.scrollHeight });
+    const { current } = list;
+    if (!current) return;
+    const toTheEnd = () => current.scrollTo({ top: current.scrollHeight });
+    toTheEnd();
+    const watch = new ResizeObserver(toTheEnd); // a drawer or a keyboard takes room
+    watch.observe(current);
+    return () => watch.disconnect();
   }, [lines]);
   return (
     <ol id="captions" ref={list} tabIndex={0} aria-label={words.conversation}>
