@@ -266,6 +266,35 @@ def test_without_a_network_it_waits_and_comes_back_by_itself(page: Page) -> None
     assert page.evaluate("avatar.link.received.missed") == 0
 
 
+def test_a_reply_goes_on_where_the_connection_broke(page: Page) -> None:
+    write(page, "Tell me everything about this project, please.")
+    page.wait_for_function("avatar.player.shown.drawn > 25")
+    page.evaluate("avatar.link.renew()")
+    state(page, "reconnecting")
+    state(page, "speaking")
+    state(page, "idle")
+    reply = page.evaluate("avatar.store.get().lines.at(-1)")
+    assert (reply["cut"], reply["heard"]) == (False, len(reply["text"]))
+    assert page.locator("#captions li").count() == 2
+    assert page.is_hidden("#problem")
+
+
+def test_a_reload_goes_on_with_the_same_conversation(page: Page) -> None:
+    session = "avatar.link.session.id"
+    before = page.evaluate(session)
+    write(page, "Tell me everything about this project, please.")
+    page.wait_for_function("avatar.player.shown.drawn > 25")
+    page.reload()
+    page.wait_for_function("avatar.store.get().link === 'open'")
+    assert page.evaluate(session) == before
+    page.click("#captions")  # a gesture: sound may begin again
+    page.evaluate("avatar.wake()")
+    page.wait_for_function("avatar.player.shown.drawn > 10")
+    state(page, "idle")
+    assert "streamed while it is made" in page.inner_text("#captions")
+    assert page.locator("#captions li").count() == 2
+
+
 def test_a_hidden_tab_goes_on_and_is_in_sync_when_it_is_seen_again(page: Page) -> None:
     page.evaluate(
         """() => {

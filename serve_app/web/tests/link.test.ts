@@ -11,6 +11,7 @@ class Line {
   onopen: Socket["onopen"] = null;
   onmessage: Socket["onmessage"] = null;
   onclose: Socket["onclose"] = null;
+  closedWith: number | undefined;
   readonly sent: (string | ArrayBuffer)[] = [];
   readonly offered: string[];
 
@@ -22,7 +23,8 @@ class Line {
     this.sent.push(data as string | ArrayBuffer);
   }
 
-  close(): void {
+  close(code?: number): void {
+    this.closedWith = code;
     this.readyState = 3;
   }
 
@@ -164,6 +166,7 @@ test("back on the network it does not wait; off it, it does not hold on to a dea
   log.length = 0;
   link.renew();
   expect(log).toEqual(["is reconnecting"]);
+  expect(line().closedWith).toBe(4000); // with 1000 the conversation would be over
   link.hurry();
   await settle();
   expect(lines.length).toBe(2);

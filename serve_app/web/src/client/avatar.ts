@@ -45,7 +45,7 @@ export class Avatar {
     this.link = new Link({
       url: new URL("v1/realtime", base.replace(/^http/, "ws")).href,
       secret: options.secret ?? (() => clientSecret(base, options.key ?? null)),
-      progress: () => this.player.progress,
+      progress: () => this.showing.progress,
       heard: (event) => hear(this, event),
       unit: (unit) => this.showing.unit(unit),
       status: (link) => store.set({ link }),
@@ -73,7 +73,7 @@ export class Avatar {
     if (before) {
       this.link.takeUp(before.session, before.lastSeq);
       this.store.set({ lines: before.lines });
-      this.showing.face(before.session);
+      this.showing.takeUp(before.session, before.progress);
     }
     this.listen(window, "online", () => this.link.hurry());
     this.listen(window, "offline", () => this.link.renew());
@@ -161,7 +161,8 @@ export class Avatar {
 
   private keep(): void {
     const { session, received } = this.link;
-    remember(session && { session, lastSeq: received.last, lines: this.store.get().lines });
+    const { lines } = this.store.get();
+    remember(session && { session, lastSeq: received.last, progress: this.showing.heard, lines });
   }
 
   private listen(target: EventTarget, name: string, listener: () => void): void {

@@ -22,7 +22,7 @@ export interface Item {
 export interface StockEvents {
   "session.created": { session: Session };
   "session.updated": { session: Session };
-  "avatar.resumed": { session_id: string; last_seq: number };
+  "avatar.resumed": { session_id: string; last_seq: number; session: Session };
   "conversation.item.added": { item: Item };
   "conversation.item.input_audio_transcription.completed": { item_id: string; transcript: string };
   "input_audio_buffer.speech_started": { audio_start_ms: number };
@@ -38,8 +38,8 @@ export interface StockEvents {
 export type ServerEvents = AvatarEvents & StockEvents;
 export type Heard = { [Name in keyof ServerEvents]: { type: Name } & ServerEvents[Name] }[keyof ServerEvents];
 
-/** Every name that is read must be one that the service uses. `avatar.resumed` answers a hello. */
-type Unknown = Exclude<keyof StockEvents, ServerEvent | "avatar.resumed">;
+/** Every name that is read must be one that the service uses. */
+type Unknown = Exclude<keyof StockEvents, ServerEvent>;
 export const noneUnknown: [Unknown] extends [never] ? true : Unknown = true;
 
 /** The reply that a response is; `resp_<turn>`. */

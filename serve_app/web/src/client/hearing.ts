@@ -16,7 +16,7 @@ export function hear(avatar: Avatar, event: Heard): void {
 const HEARD: Table = {
   "session.created": (avatar, { session }) => avatar.welcome(session),
   "session.updated": (avatar, { session }) => avatar.store.set({ session }),
-  "avatar.resumed": (avatar) => avatar.clearProblem("not_resumed"),
+  "avatar.resumed": (avatar, { session }) => avatar.store.set({ session }),
   "avatar.state": (avatar, { state, turn }) => {
     avatar.store.set({ phase: state });
     if (state === "thinking") avatar.showing.expect(turn);

@@ -51,6 +51,9 @@ export class Refused extends Error {
 }
 
 const OPEN = 1;
+/** Close codes of ours: with the first the conversation is over, with the other it is taken up again. */
+const GOODBYE = 1000;
+const AGAIN = 4000;
 
 export class Link {
   readonly received = new Sequence();
@@ -89,7 +92,7 @@ export class Link {
 
   stop(): void {
     this.running = false;
-    this.drop();
+    this.drop(GOODBYE);
     this.options.status("ended");
   }
 
@@ -107,7 +110,7 @@ export class Link {
     this.again();
   }
 
-  say(type: ClientEvent | "avatar.hello", fields: object = {}): boolean {
+  say(type: ClientEvent, fields: object = {}): boolean {
     if (!this.isOpen) return false;
     this.sent += 1;
     this.socket?.send(JSON.stringify({ type, ...fields }));
@@ -170,14 +173,14 @@ export class Link {
     this.waiting = setTimeout(() => void this.connect(), this.backoff.next());
   }
 
-  private drop(): void {
+  private drop(code = AGAIN): void {
     this.attempt += 1;
     clearTimeout(this.waiting);
     const { socket } = this;
     this.socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    socket.close(code);
   }
 
   private forget(): void {

@@ -1,12 +1,15 @@
 /** What a reload must not lose: which conversation this tab is in, how far it had come, and what was said. */
 import type { Lines } from "./captions";
 import type { Session } from "./events";
+import type { Progress } from "./link";
 
 const KEPT = "realtime-avatar.conversation";
 
 export interface Memory {
   session: Session;
   lastSeq: number;
+  /** How far the reply under way was heard. */
+  progress: Progress;
   lines: Lines;
 }
 

@@ -5,6 +5,7 @@ import type { Emitter } from "./emitter";
 import type { Session } from "./events";
 import type { Unit } from "./header";
 import { IdleLoop } from "./idle";
+import type { Progress } from "./link";
 import { Painter } from "./painter";
 import { Player } from "./player";
 import { Sound } from "./sound";
@@ -12,7 +13,7 @@ import { NOBODY, type Report } from "./speaker-queue";
 import type { AvatarSignals, AvatarState, Problem } from "./state";
 import type { Store } from "./store";
 import { type Step, Timings } from "./timings";
-import { type ClientEvent, Kind, RATE, type Word } from "./wire";
+import { type ClientEvent, FRAME, Kind, RATE, type Word } from "./wire";
 
 /** Reports of the loudspeaker (every 11 ms) between two playheads, and between two looks at the captions. */
 const PLAYHEAD_EVERY = 24;
@@ -37,6 +38,8 @@ export class Showing {
   private words: Word[] = [];
   private idleFrame: number | null = null;
   private dropped = 0;
+  /** Before a reload: how far its reply had been heard. */
+  private before: Progress | null = null;
   private reports = 0;
   private frame = 0;
   private readonly sound: Sound;
@@ -91,6 +94,24 @@ export class Showing {
     this.idle.load(new URL(`avatars/${encodeURIComponent(avatar.id)}/idle.mp4`, this.options.base).href);
   }
 
+  /** After a reload: the reply under way goes on where it was heard. */
+  takeUp(session: Session, before: Progress): void {
+    this.before = before;
+    this.face(session);
+  }
+
+  /** What came of the newest reply, for the service to go on from. */
+  get progress(): Progress {
+    return this.player.turn === NOBODY && this.before ? this.before : this.player.progress;
+  }
+
+  /** How far it was heard, in whole pictures. */
+  get heard(): Progress {
+    const { playing, turn } = this.player;
+    const pts = playing ? Math.floor(this.player.now() / FRAME) * FRAME : 0;
+    return { turn: playing ? turn : 0, audio_pts: pts, video_pts: pts };
+  }
+
   /** Another conversation counts its turns from the beginning. */
   restart(): void {
     this.silence();
@@ -104,7 +125,7 @@ export class Showing {
   expect(turn: number, pts = 0): void {
     if (turn <= Math.max(this.player.turn, this.dropped)) return;
     this.words = [];
-    this.idleFrame = null;
+    this.idleFrame = this.before = null;
     this.player.begin(turn, pts);
     this.timings.begin(turn);
     void this.wake();
@@ -142,6 +163,7 @@ export class Showing {
   silence(): void {
     const { turn } = this.player;
     if (turn !== NOBODY) this.dropped = turn;
+    this.before = null;
     this.player.drop();
     this.painter.fade.to(0);
     this.words = [];

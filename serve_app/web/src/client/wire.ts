@@ -78,6 +78,7 @@ export interface AvatarEvents {
 }
 
 export type ClientEvent =
+  | "avatar.hello"
   | "avatar.playhead"
   | "avatar.press"
   | "avatar.release"
@@ -102,6 +103,7 @@ export type ServerEvent =
   | "avatar.hold"
   | "avatar.notice"
   | "avatar.resume"
+  | "avatar.resumed"
   | "avatar.state"
   | "avatar.video.delta"
   | "avatar.words"
