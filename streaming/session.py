@@ -58,9 +58,9 @@ from streaming.stages import (
     FaceState,
     HearState,
     Judge,
-    Listener,
     Responder,
     Said,
+    SharedListener,
     Spoken,
     StageError,
     StageLost,
@@ -82,7 +82,7 @@ ClientOrder = Show | Hold | Resume | Cancel | Remember | HangUp
 class Stages:
     """Everything a session calls. A handle to a remote replica looks the same as an engine in this process."""
 
-    listener: Listener
+    listener: SharedListener
     transcriber: Transcriber
     responder: Responder
     voice: Voice
@@ -172,7 +172,8 @@ class Session:
         if not isinstance(event, Heard):
             await self._decide(event)
             return
-        voicings, state = self._stages.listener.hear(event.pcm, self._hear_state)
+        answer = self._stages.listener.hear(event.pcm, self._hear_state)
+        voicings, state = answer if isinstance(answer, tuple) else await answer
         self._hear_state = state
         quiet = state.at - state.voiced_until if state.speaking else 0
         await self._decide(replace(event, quiet=max(quiet, 0)))

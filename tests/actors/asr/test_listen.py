@@ -95,7 +95,7 @@ def test_two_voiced_frames_are_too_short_and_three_are_speech(
 ) -> None:
     def told(odds: list[float]) -> list[Voicing]:
         rest = iter(odds)
-        monkeypatch.setattr(listener._silero, "step", lambda window, memory: (next(rest), memory))
+        monkeypatch.setattr(listener._silero, "step", lambda windows, memory: (np.array([next(rest)]), memory))
         return news(listener, np.zeros(512 * len(odds), "<i2"), 512)
 
     assert told([0.9, 0.9, 0.1, 0.9, 0.9, 0.1]) == []
