@@ -74,9 +74,7 @@ class SileroListener:
         Raises what ``hear`` does; a block that was asked about here can be judged.
         """
         if len(pcm16k) % 2:
-            raise StageError(
-                f"the microphone sent {len(pcm16k)} bytes, but PCM16 samples have 2: send whole samples"
-            )
+            raise StageError(f"the microphone sent {len(pcm16k)} bytes, but PCM16 samples have 2: send whole samples")
         memory = state.memory or _FRESH
         waiting = len(memory) - _TAIL
         if not 2 * CONTEXT <= waiting < 2 * (CONTEXT + FRAME) or waiting % 2:

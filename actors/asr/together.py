@@ -127,7 +127,9 @@ class Together:
             answers = self._listener.hear_all([(one.pcm, one.state) for one in waiting])
         except Exception as error:  # the listener's bug must not end the thread that others wait for
             log.exception("the listener broke with the sound of %d sessions", len(waiting))
-            broke = StageError(f"the listener broke: {type(error).__name__}: {error}; connect again")
+            broke = StageError(
+                f"the listener broke ({type(error).__name__}); connect again, or look at the gateway's log"
+            )
             answers = [broke] * len(waiting)
         told: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Hearing], Hearing | StageError]]]
         told = defaultdict(list)

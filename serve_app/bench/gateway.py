@@ -34,6 +34,13 @@ SETTLE_S = 2.5
 """From the first session's first word to the measurement: all replies are under way then, their lead is sent."""
 TIMED_S = 6.0
 START_S = 30.0
+PICTURES, SOUNDS = 25, 10
+"""Due a second."""
+TRIES = 3
+CALM = 0.03
+"""Share of time without a core up to which a machine counts as free: one's own work takes it for less than that."""
+KEPT = 0.94
+"""Least share of what is due that must arrive for a measurement to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,20 @@ class Carried:
 
     load: Load
     sessions_per_cpu_s: float
-    up: list[float]
-    """Milliseconds from a client's send to the listener's answer."""
-    down: list[float]
+    up: Sequence[float]
+    """Milliseconds from a client's send to the listener's answer; empty where sound is resampled on its way."""
+    down: Sequence[float]
     """Milliseconds from a picture's making to the client's receipt."""
     pictures: float
     """A second, of each session."""
     sounds: float
+    starved: float = 0.0
+    """Share of the time in which the gateway's loop, or this process, waited for a core that something else had."""
+
+    @property
+    def whole(self) -> bool:
+        """True if the sessions got all that was due: a starved server sends less, in batches, and looks cheap."""
+        return min(self.pictures / PICTURES, self.sounds / SOUNDS) >= KEPT
 
 
 @dataclass(slots=True)
@@ -179,6 +193,21 @@ def cpu_seconds(stat: str) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """Seconds since anything: the wall's, the gateway's CPU time, and the waits for a core of its loop and of ours."""
+
+    wall: float
+    cpu: float
+    theirs: float
+    ours: float
+
+    @classmethod
+    def of(cls, pid: int) -> _Clocks:
+        waits = [int(Path(f"/proc/{one}/schedstat").read_text().split()[1]) / 1e9 for one in (pid, os.getpid())]
+        return cls(time.monotonic(), cpu_seconds(Path(f"/proc/{pid}/stat").read_text()), *waits)
+
+
 async def carried(load: Load) -> Carried:
     """Put the load on a fresh gateway, let it settle, and measure."""
     async with _hosted(load.listener) as host:
@@ -186,67 +215,110 @@ async def carried(load: Load) -> Carried:
         tasks = [asyncio.create_task(client.live(host.url)) for client in clients]
         try:
             await asyncio.sleep(SETTLE_S)
-            stat = Path(f"/proc/{host.pid}/stat")
-            for client in clients:
-                client.timing = True
-            begun, spent = time.monotonic(), cpu_seconds(stat.read_text())
+            before = _Clocks.of(host.pid)
+            _let(clients, timing=True)
             await asyncio.sleep(TIMED_S)
-            took, spent = time.monotonic() - begun, cpu_seconds(stat.read_text()) - spent
-            for client in clients:
-                client.timing = False
+            after = _Clocks.of(host.pid)
+            _let(clients, timing=False)
             for task in tasks:
                 if task.done():
-                    task.result()
-                    raise UserError("a session ended in mid-measurement; what the gateway said stands above")
+                    raise UserError(f"a session ended in mid-measurement: {task.exception() or 'it was closed'}")
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+    took = after.wall - before.wall
     each = load.sessions * took
     return Carried(
         load,
-        load.sessions * took / spent,
+        each / (after.cpu - before.cpu),
         host.up,
         [value for client in clients for value in client.down],
         sum(client.pictures for client in clients) / each,
         sum(client.sounds for client in clients) / each,
+        max(after.theirs - before.theirs, after.ours - before.ours) / took,
     )
 
 
-LOADS = (
-    Load("listener stubbed", 60),
-    Load("listener stubbed, half", 30),
-    Load("Silero", 35, "silero"),
-    Load("Silero, half", 18, "silero"),
-    Load("JSON and base64, listener stubbed", 20, binary=False),
-)
+def _let(clients: Sequence[_Client], *, timing: bool) -> None:
+    for client in clients:
+        client.timing = timing
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a kind of load must cost at most; latencies count at half of the sessions that one CPU must carry."""
+
+    name: str
+    least: int
+    """Sessions a CPU-second."""
+    listener: str
+
+
+PROMISES = (Promise("listener stubbed", 60, "stub"), Promise("Silero for all in one call", 35, "silero"))
+ADDED_MS = 20.0
+JSON = Load("JSON and base64, listener stubbed", 20, binary=False)
+
+
+async def calmest(load: Load) -> Carried:
+    """The same load until the machine had no other work, at most ``TRIES`` times; the calmest counts."""
+    best: Carried | None = None
+    for _ in range(TRIES):
+        found = await carried(load)
+        best = found if best is None or found.starved < best.starved else best
+        if best.starved <= CALM:
+            break
+    assert best is not None
+    return best
 
 
 async def gateway(*, quick: bool = False) -> Result:
-    """The table of what the gateway carries. Half loads are for the latencies: a full one waits for itself."""
-    del quick
-    found = [await carried(load) for load in LOADS]
-    rows = tuple(_row(one) for one in found)
-    return Result("gateway", HEADER, rows)
+    """The table of what the gateway carries: each promise at half its sessions and at all, then JSON without one."""
+    rows: list[tuple[str, ...]] = []
+    bars: list[Bar] = []
+    for promise in PROMISES:
+        half = await calmest(Load(promise.name, -(-promise.least // 2), promise.listener))
+        rows.append(row_of(half))
+        bars += bars_of(promise, half)
+        if not quick:
+            rows.append(row_of(await carried(Load(promise.name, promise.least, promise.listener))))
+    rows.append(row_of(await carried(JSON)))
+    notes = (
+        f"{TIMED_S:g} s each, {SETTLE_S:g} s after the clients came; bars are of the smaller load, where a session "
+        "costs more and a message does not wait for others; ms are p50 / p99",
+        "up: from a client's send of a packet to the listener's answer; down: from a picture's making to the client's "
+        "receipt, with the client's own lateness; starved: share of the time in which gateway or clients waited for a "
+        f"core; above {CALM:.0%} the smaller loads are tried again, {TRIES} times at most, and the calmest counts",
+    )
+    return Result("gateway", HEADER, tuple(rows), tuple(bars), notes)
 
 
-HEADER = ("load", "sessions", "sessions per CPU-second", "pictures/s", "sounds/s", "up p50", "up p99", "down p50", "down p99")
+HEADER = ("load", "sessions", "a CPU-second", "pictures/s", "sounds/s", "up ms", "down ms", "starved")
 
 
-def _row(one: Carried) -> tuple[str, ...]:
+def bars_of(promise: Promise, half: Carried) -> list[Bar]:
+    """Whether the promise holds. A load that was not carried whole carries nothing."""
+    name, rate = promise.name, half.sessions_per_cpu_s if half.whole else 0.0
+    bars = [Bar(f"{name}, sessions a CPU-second", rate, promise.least, "sessions", least=True)]
+    for way, values in (("microphone to listener", half.up), ("picture to client", half.down)):
+        late = float(np.percentile(values, 99)) if half.whole else float("inf")
+        bars.append(Bar(f"{name}, {half.load.sessions} sessions, {way}, p99", late, ADDED_MS, "ms"))
+    return bars
+
+
+def row_of(one: Carried) -> tuple[str, ...]:
+    """The load's row in the table."""
     return (
         one.load.name,
         str(one.load.sessions),
-        f"{one.sessions_per_cpu_s:.0f}",
+        f"{one.sessions_per_cpu_s:.0f}" if one.whole else "not carried whole",
         f"{one.pictures:.1f}",
         f"{one.sounds:.1f}",
-        *_ms(one.up),
-        *_ms(one.down),
+        _ms(one.up),
+        _ms(one.down),
+        f"{one.starved:.1%}",
     )
 
 
-def _ms(values: Sequence[float]) -> tuple[str, str]:
-    if not values:
-        return "-", "-"
-    p50, p99 = np.percentile(values, [50, 99])
-    return f"{p50:.1f} ms", f"{p99:.1f} ms"
+def _ms(values: Sequence[float]) -> str:
+    return "{:.1f} / {:.1f}".format(*np.percentile(values, [50, 99])) if values else "-"

@@ -22,7 +22,7 @@ from actors.asr.listen import SileroListener
 from actors.asr.together import shared
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.realtime import House
-from serve_app.gateway.server import idle_clip, server_config, shared_socket
+from serve_app.gateway.server import event_loop, idle_clip, server_config, shared_socket
 from serve_app.groups import Gateway
 from streaming.media import FRAME, MIC_RATE, RATE, FramePacket, samples
 from streaming.pace import Pace
@@ -167,7 +167,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m serve_app.bench.host", description=__doc__)
     parser.add_argument("listener", choices=["stub", "silero"])
     chosen = parser.parse_args()
-    asyncio.run(serve(chosen.listener))
+    with asyncio.Runner(loop_factory=event_loop()) as runner:
+        runner.run(serve(chosen.listener))
 
 
 assert PIECE * 10 == RATE and MIC_RATE // 50 * 2 > STAMP.size

@@ -30,6 +30,7 @@ from streaming.events import Event, Joined, Left, SpeechEnded, SpeechStarted
 from streaming.metrics import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
+from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ CLOSE_TAKEN = 4009
 """The conversation is another replica's now, or was erased."""
 CLOSE_BROKEN = 1011
 """Our fault; the log names it."""
+REASON_MOST = 120
+"""Characters of a close reason; WebSocket has room for 123 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,9 @@ class Connection:
         except StaleEpoch as error:
             log.warning("session %s: %s", self._id, error)
             await self._close(CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
+        except StageError as error:  # the listener's: no other stage's error leaves the session
+            log.error("session %s: %s", self._id, error)
+            await self._close(CLOSE_BROKEN, str(error)[:REASON_MOST])
         except Exception:
             log.exception("session %s broke", self._id)
             await self._close(CLOSE_BROKEN, "the session broke; connect again")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.loops.auto import auto_loop_factory
 
 from actors.face.avatars import AvatarUnknown, find
 from serve_app.errors import UserError
@@ -33,6 +35,11 @@ def server_config(application: FastAPI) -> uvicorn.Config:
         access_log=False,
         timeout_graceful_shutdown=2,
     )
+
+
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop of a gateway outside of Ray: uvloop's where it is installed, as a replica has it."""
+    return auto_loop_factory()
 
 
 def shared_socket(listening: Gateway) -> socket.socket:
