@@ -182,7 +182,7 @@ async def silence_of(case: Case, client: Client, url: str, noted: Noted, own_lev
     over = np.pad(over, (0, -len(over) % BLOCK))
     player = _Player()
     protocols = [websockets.Subprotocol(SUBPROTOCOL)] if client == "own" else None
-    async with websockets.connect(url, subprotocols=protocols, compression=None, close_timeout=1) as socket:
+    async with websockets.connect(url, subprotocols=protocols, compression=None, close_timeout=0.2) as socket:
         for event in _opening(case.text, client):
             await socket.send(json.dumps(event))
         listening = asyncio.create_task(_listen(socket, player))
@@ -256,13 +256,14 @@ async def silence(stages: Stages, settings: Settings, folder: Path, *, quick: bo
     noted = Noted(stages.listener)
     made = [case for case in await cases(stages, folder, count) if "speech" in case.kind]
     over, alone = made[:count], made[count:]
+    kinds: tuple[tuple[str, list[Case], Client], ...] = (
+        ("our own client, headphones", alone, "own"),
+        ("our own client, loudspeaker", over, "own"),
+        ("a stock client, headphones", alone[: -(-count // 2)], "stock"),
+    )
     found: dict[str, list[Silence]] = {}
     async with _serving(replace(stages, responder=Echo(), listener=noted), settings) as url:
-        for name, some, client in (
-            ("our own client, headphones", alone, "own"),
-            ("our own client, loudspeaker", over, "own"),
-            ("a stock client, headphones", alone, "stock"),
-        ):
+        for name, some, client in kinds:
             for case in some:
                 loud = level(await spoken(stages.voice, case.text, case.seed))
                 found.setdefault(name, []).append(await silence_of(case, client, url, noted, loud))
@@ -274,8 +275,8 @@ async def silence(stages: Stages, settings: Settings, folder: Path, *, quick: bo
     who = over[0].kind.split()[0]
     rows = tuple(row for name, some in found.items() for row in rows_of(name, some))
     notes = (
-        f"{count} interruptions each, {who} speech that begins 1-3 s after the reply is first heard; the loudspeaker's "
-        f"echo is {ECHO_DB:g} dB, the speech {OVER_DB:g} dB above it",
+        f"{who} speech that begins 1-3 s after the reply is first heard; the loudspeaker's echo is "
+        f"{ECHO_DB:g} dB, the speech {OVER_DB:g} dB above it",
         f"first voiced sample: the first 10 ms above {VOICED_DB:g} dB of the speech's own level; a sound card's buffer "
         "comes on top",
     )

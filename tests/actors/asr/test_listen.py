@@ -101,7 +101,7 @@ def test_rows_are_sessions_and_do_not_hear_each_other() -> None:
 
 
 def test_another_network_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ValueError, match="rows cannot be sessions; give it silero_vad_v6.onnx"):
+    with pytest.raises(ValueError, match=r"rows cannot be sessions; give it silero_vad_v6\.onnx"):
         turned(b"some other network")
 
 

@@ -1,4 +1,4 @@
-"""One listener for many sessions: who waits is judged in one call, and a call that breaks or hangs is one error each."""
+"""One listener for many sessions: who waits is judged in one call; a call that breaks or hangs is one error each."""
 
 from __future__ import annotations
 
