@@ -117,8 +117,9 @@ class Together:
                     waiting.append(line.get_nowait())
                 except Empty:
                     break
-            self._answer([one for one in waiting if one])
-            if None in waiting:
+            if some := [one for one in waiting if one]:
+                self._answer(some)
+            if len(some) < len(waiting):
                 return
 
     def _answer(self, waiting: Sequence[_Waiting]) -> None:

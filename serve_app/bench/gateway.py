@@ -118,6 +118,7 @@ class _Client:
     def _packet(self, sound: bytes, k: int) -> str | bytes:
         if self.load.binary:
             return pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, k, k * PACKET, 0, sound))
+        # Such clients send 24 kHz: half as much again for the same 20 ms.
         return f'{{"type":"input_audio_buffer.append","audio":"{base64.b64encode(sound + sound[:320]).decode()}"}}'
 
     async def _listen(self, socket: websockets.ClientConnection) -> None:

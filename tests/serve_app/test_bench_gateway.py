@@ -163,9 +163,11 @@ def test_the_client_plays_once_100_ms_are_there_and_not_while_it_is_held() -> No
     assert any(told.plays())
 
 
-def test_the_first_voiced_sample_is_found_by_energy() -> None:
-    speech = np.concatenate([np.full(1600, 3.0), np.full(3200, 50.0), np.full(8000, 3000.0), np.full(1600, 3.0)])
-    assert voiced_from(speech) == 4800
+def test_the_first_voiced_sample_is_loud_and_no_hiss() -> None:
+    hum = np.sin(2 * np.pi * 150 * np.arange(8000) / 16_000)
+    hiss = np.random.default_rng(1).normal(0, 1500, 1600)
+    speech = np.concatenate([3 * hum[:1600], 50 * hum[:3200], hiss, 3000 * hum, 3 * hum[:1600]])
+    assert voiced_from(speech) == 6400
 
 
 def test_the_listener_notes_when_it_decides() -> None:
