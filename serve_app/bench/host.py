@@ -103,7 +103,9 @@ class Draws:
 class Understands:
     """Recognition; nobody speaks here."""
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         """No words."""
         yield Transcript("", (), "en", final)
 

@@ -165,9 +165,10 @@ def test_the_client_plays_once_100_ms_are_there_and_not_while_it_is_held() -> No
 
 def test_the_first_voiced_sample_is_loud_and_no_hiss() -> None:
     hum = np.sin(2 * np.pi * 150 * np.arange(8000) / 16_000)
-    hiss = np.random.default_rng(1).normal(0, 1500, 1600)
-    speech = np.concatenate([3 * hum[:1600], 50 * hum[:3200], hiss, 3000 * hum, 3 * hum[:1600]])
-    assert voiced_from(speech) == 6400
+    noise = np.random.default_rng(1).normal(0, 1, 4800)
+    hiss, room = 1500 * noise[:1600], 3 * noise
+    speech = np.concatenate([50 * hum[:1600], room, hiss, 3000 * hum, room])
+    assert voiced_from(speech) in (7840, 8000)
 
 
 def test_the_listener_notes_when_it_decides() -> None:
