@@ -21,7 +21,7 @@ import uvicorn
 from actors.asr.listen import SileroListener
 from actors.asr.together import shared
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.server import event_loop, idle_clip, server_config, shared_socket
 from serve_app.groups import Gateway
 from streaming.media import FRAME, RATE, FramePacket, samples

@@ -25,7 +25,7 @@ from serve_app.bench.barge import BLOCK, PLAYED, REPORTED, START, Case, cases
 from serve_app.bench.room import ECHO_DB, OVER_DB, Room, level, spoken
 from serve_app.bench.table import Bar, Result, spread
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.server import idle_clip, server_config, shared_socket
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.groups import Gateway
