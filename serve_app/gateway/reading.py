@@ -38,6 +38,8 @@ TEXT_MOST = 4_000
 """Characters of one item."""
 BUFFER_MOST = 60 * MIC_RATE
 """Samples of a turn that the client ends itself: what one call of recognition can take."""
+PONG = "avatar.pong"
+"""The answer to a client that asks whether we are there; it tells nothing and is not kept."""
 BLOCK = MIC_RATE // 5
 """Samples of one Heard when a whole turn comes at once: the listener judges 200 ms at a time."""
 
@@ -139,8 +141,10 @@ class Incoming:
                 return [TalkPressed(self._mic)]
             case "avatar.release":
                 return [TalkReleased(self._mic)]
+            case "avatar.ping":
+                return [(PONG, {})]
             case "avatar.say":
-                return self._say(str(event["text"]))
+                return self._say(str(event["text"]), event.get("id"))
             case "avatar.playhead":
                 return [Played(int(event["turn"]), int(event["pts"]))]
             case "avatar.hello":
@@ -230,9 +234,14 @@ class Incoming:
         own = conduct.items.own(place) if place else place
         return [Added(said, own)]
 
-    def _say(self, text: str) -> list[Answer]:
-        """A typed message for which everything else stops."""
-        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text.strip()}]}
+    def _say(self, text: str, name: str | None) -> list[Answer]:
+        """A typed message for which everything else stops. ``name``: what a client calls it that may say it twice."""
+        item = {
+            "id": name,
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": text.strip()}],
+        }
         added = self._create(item, None)
         self._conduct.waiting = self._conduct.wishes.silent, None
         self._conduct.stopped = max(self._conduct.responses, default=0)

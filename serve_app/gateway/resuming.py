@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from serve_app.gateway.ladder import Told
-from serve_app.gateway.reading import Hello, Incoming
+from serve_app.gateway.reading import PONG, Hello, Incoming
 from serve_app.gateway.wire import Conduct, Outgoing
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Archive, Keeper
@@ -70,7 +70,8 @@ class Log:
 
     def answered(self, told: Told) -> None:
         """The client is answered at once."""
-        self._keeper.note(canonical({"told": [[self._numbered(told), list(told)]]}))
+        if told[0] != PONG:
+            self._keeper.note(canonical({"told": [[self._numbered(told), list(told)]]}))
 
     def said(self, message: str) -> None:
         """The client said something."""

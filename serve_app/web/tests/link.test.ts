@@ -210,3 +210,34 @@ test("nothing is said to nobody", async () => {
   expect(link.say("avatar.press")).toBe(false);
   expect(line().sent).toEqual([]);
 });
+
+const pings = () => line().sent.filter((message) => JSON.parse(message as string).type === "avatar.ping").length;
+
+test("a line that is dead without being closed is noticed by its silence", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  log.length = 0;
+  await settle(2500);
+  expect(pings()).toBe(2);
+  line().tell({ type: "avatar.pong", event_id: "evt_2" });
+  await settle(3900);
+  expect(log).toEqual(["avatar.pong"]); // four beats at most without a sign
+  await settle(1000);
+  expect(log).toEqual(["avatar.pong", "is reconnecting"]);
+  expect(lines[0]?.closedWith).toBe(4000);
+});
+
+test("a line on which something comes is asked once a second at most, and a new one has longer", async () => {
+  await settle();
+  await settle(9900);
+  expect(lines.length).toBe(1);
+  line().open();
+  line().tell(created("one"));
+  for (let seq = 2; seq < 20; seq++) {
+    await settle(500);
+    line().tell(caption(seq));
+  }
+  expect(pings()).toBeLessThanOrEqual(9);
+  expect(lines.length).toBe(1);
+});

@@ -219,6 +219,19 @@ def test_a_typed_message_of_our_own_client_stops_everything_else() -> None:
     ]
 
 
+def test_a_message_that_is_said_twice_because_of_a_break_counts_once() -> None:
+    client = Client(own=True)
+    assert client.sends("avatar.say", text="hello", id="item_x")[2] == Added(
+        Said("user", "hello", 1, id="item_x"), None
+    )
+    with pytest.raises(ClientError, match="there already"):
+        client.sends("avatar.say", text="hello", id="item_x")
+
+
+def test_whoever_asks_whether_we_are_there_is_answered() -> None:
+    assert Client().sends("avatar.ping") == [("avatar.pong", {})]
+
+
 # ---- mistakes ----------------------------------------------------------------------------------------------
 
 

@@ -224,6 +224,24 @@ async def test_nobody_takes_up_what_is_not_his_or_is_not_there(tmp_path: Path) -
                 assert json.loads(await socket.recv())["type"] != "error"
 
 
+async def test_a_sign_of_life_comes_after_everything_missed_and_not_again(tmp_path: Path) -> None:
+    async with gateways(tmp_path, 1) as urls:
+        client = Client(urls[0])
+        async with client.there() as socket:
+            await client.say(socket, "avatar.ping")
+            await asked(client, socket)
+            while await client.hear(socket) != "avatar.pong":
+                pass
+        async with client.there() as socket:
+            await client.hello(socket)
+            await client.say(socket, "avatar.ping")
+            while await client.hear(socket) != "avatar.pong":
+                pass
+        kinds = [event["type"] for event in client.events]
+        assert kinds.count("avatar.pong") == 2
+        assert kinds.index("conversation.item.added") < len(kinds) - 1
+
+
 async def test_a_hello_comes_first(tmp_path: Path) -> None:
     async with gateways(tmp_path, 1) as urls:
         client = Client(urls[0])

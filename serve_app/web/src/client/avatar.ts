@@ -10,6 +10,7 @@ import { hear } from "./hearing";
 import { Link } from "./link";
 import { recall, remember } from "./memory";
 import { Microphone } from "./microphone";
+import { Orders } from "./orders";
 import type { Player } from "./player";
 import { clientSecret } from "./secret";
 import { Showing } from "./showing";
@@ -35,6 +36,7 @@ export class Avatar {
   readonly link: Link;
   readonly microphone: Microphone;
   readonly talking: Talking;
+  readonly orders = new Orders();
   /** How much of the microphone was sent, and when the last of it. */
   private sent = { samples: 0, ms: 0 };
   private readonly ends: (() => void)[] = [];
@@ -102,15 +104,28 @@ export class Avatar {
     if (!this.link.isOpen) return false;
     this.showing.cutShort();
     this.showing.timings.spoke(performance.now(), true);
-    return this.link.say("avatar.say", { text });
+    const id = `item_${crypto.getRandomValues(new Uint32Array(3)).join("")}`;
+    const say = () => this.link.say("avatar.say", { text, id });
+    this.orders.put(id, say);
+    return say();
   }
 
   /** Stop the reply. Silent at once; then the service is told how much was heard. */
   interrupt(): void {
-    const item = this.showing.items.get(this.player.turn);
+    this.cutShort()();
+  }
+
+  /** Fall silent. Gives what tells the service; it is said again if the connection breaks before the service does it. */
+  cutShort(): () => void {
+    const { turn } = this.player;
+    const item = this.showing.items.get(turn);
     const heard = this.showing.cutShort();
-    if (item) this.link.say("conversation.item.truncate", { item_id: item, content_index: 0, audio_end_ms: heard });
-    else this.link.say("response.cancel");
+    const stop = () => {
+      if (item) this.link.say("conversation.item.truncate", { item_id: item, content_index: 0, audio_end_ms: heard });
+      else this.link.say("response.cancel");
+    };
+    if (turn > 0) this.orders.put(turn, stop);
+    return stop;
   }
 
   tell(problem: Problem): void {
@@ -139,6 +154,14 @@ export class Avatar {
     if (video.codec === "jpeg") this.tell({ code: "no_webcodecs" });
   }
 
+  /** The conversation goes on after a break. */
+  resumed(session: Session): void {
+    this.store.set({ session });
+    this.orders.resumed();
+    this.talking.again();
+    this.link.say("avatar.ping");
+  }
+
   /** Speech ended at this moment of the microphone's own clock. */
   spokeUntil(audioEndMs: number): void {
     const { samples, ms } = this.sent;
@@ -154,6 +177,7 @@ export class Avatar {
   }
 
   private lost(): void {
+    this.orders.forget();
     this.showing.silence();
     remember(null);
     if (this.store.get().lines.length) this.tell({ code: "not_resumed" });

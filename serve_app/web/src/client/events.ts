@@ -23,6 +23,7 @@ export interface StockEvents {
   "session.created": { session: Session };
   "session.updated": { session: Session };
   "avatar.resumed": { session_id: string; last_seq: number; session: Session };
+  "avatar.pong": object;
   "conversation.item.added": { item: Item };
   "conversation.item.input_audio_transcription.completed": { item_id: string; transcript: string };
   "input_audio_buffer.speech_started": { audio_start_ms: number };

@@ -5,8 +5,8 @@ import { type Heard, type ServerEvents, turnOf } from "./events";
 
 type Table = { [Name in keyof ServerEvents]: (avatar: Avatar, event: ServerEvents[Name]) => void };
 
-/** Answers to orders of ours that came too late; nobody needs to read them. */
-const LATE = new Set(["response_cancel_not_active", "item_truncate_invalid_item_id"]);
+/** Answers to orders of ours that came too late or twice; nobody needs to read them. */
+const LATE = new Set(["response_cancel_not_active", "item_truncate_invalid_item_id", "item_create_duplicate_item_id"]);
 
 export function hear(avatar: Avatar, event: Heard): void {
   const does = HEARD[event.type] as ((avatar: Avatar, event: Heard) => void) | undefined;
@@ -16,10 +16,13 @@ export function hear(avatar: Avatar, event: Heard): void {
 const HEARD: Table = {
   "session.created": (avatar, { session }) => avatar.welcome(session),
   "session.updated": (avatar, { session }) => avatar.store.set({ session }),
-  "avatar.resumed": (avatar, { session }) => avatar.store.set({ session }),
+  "avatar.resumed": (avatar, { session }) => avatar.resumed(session),
+  "avatar.pong": (avatar) => avatar.orders.caughtUp(),
   "avatar.state": (avatar, { state, turn }) => {
     avatar.store.set({ phase: state });
-    if (state === "thinking") avatar.showing.expect(turn);
+    if (state !== "thinking") return;
+    avatar.orders.stopped(turn - 1);
+    avatar.showing.expect(turn);
   },
   "avatar.caption": (avatar, { text }) => avatar.write((lines) => captions.saying(lines, text)),
   "input_audio_buffer.speech_started": () => undefined,
@@ -29,6 +32,7 @@ const HEARD: Table = {
     avatar.write((lines) => captions.said(lines, item_id, transcript));
   },
   "conversation.item.added": (avatar, { item }) => {
+    avatar.orders.added(item.id);
     const written = item.role === "user" && item.content?.find(({ type }) => type === "input_text")?.text;
     if (written) avatar.write((lines) => captions.said(lines, item.id, written));
   },
@@ -45,6 +49,7 @@ const HEARD: Table = {
   "avatar.hold": (avatar, { turn }) => avatar.showing.hold(turn),
   "avatar.resume": (avatar, { turn }) => avatar.player.resume(turn),
   "avatar.flush": (avatar, { turn }) => {
+    avatar.orders.stopped(turn);
     if (turn >= avatar.player.turn) avatar.showing.silence();
   },
   "avatar.cut": (avatar, { turn, text }) => avatar.write((lines) => captions.cut(lines, turn, text)),

@@ -6,6 +6,7 @@
 import { Backoff } from "./backoff";
 import type { Heard, Session } from "./events";
 import { pack, unpack, type Unit } from "./header";
+import { Pulse } from "./pulse";
 import { Sequence, seqOf } from "./sequence";
 import { type ClientEvent, Close, Kind, SECRET_PROTOCOL, SUBPROTOCOL } from "./wire";
 
@@ -66,6 +67,10 @@ export class Link {
   private greeting: "none" | "sent" = "none";
   private candidate: Extract<Heard, { type: "session.created" }> | null = null;
   private readonly backoff: Backoff;
+  private readonly pulse = new Pulse(
+    () => this.say("avatar.ping"),
+    () => this.renew(),
+  );
   private readonly options: LinkOptions;
 
   constructor(options: LinkOptions) {
@@ -130,6 +135,7 @@ export class Link {
 
   private async connect(): Promise<void> {
     const attempt = ++this.attempt;
+    this.pulse.start();
     let secret: string | null;
     try {
       secret = await this.options.secret();
@@ -175,6 +181,7 @@ export class Link {
 
   private drop(code = AGAIN): void {
     this.attempt += 1;
+    this.pulse.stop();
     clearTimeout(this.waiting);
     const { socket } = this;
     this.socket = null;
@@ -191,6 +198,7 @@ export class Link {
   // ---- what comes ----------------------------------------------------------------------------------------------
 
   private take(data: string | ArrayBuffer): void {
+    this.pulse.heard();
     if (typeof data !== "string") {
       const unit = unpack(data);
       if (this.received.take(unit.seq) !== "old") this.options.unit(unit);

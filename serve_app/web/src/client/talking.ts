@@ -41,6 +41,11 @@ export class Talking {
     this.avatar.store.set({ handsFree: false });
   }
 
+  /** After a break the service does not know that the button is down. */
+  again(): void {
+    if (this.pressed) this.avatar.link.say("avatar.press");
+  }
+
   private touch(): void {
     void this.avatar.wake();
     if (this.avatar.player.playing) this.avatar.player.hold();
@@ -52,7 +57,7 @@ export class Talking {
   private async press(): Promise<void> {
     const { store, microphone, link } = this.avatar;
     store.set({ talk: "pressed" });
-    this.avatar.showing.cutShort();
+    this.avatar.cutShort(); // the press stops the reply; after a break the order to stop does
     const there = await microphone.ask();
     if (store.get().talk !== "pressed" || !there) return this.rest();
     this.pressed = true;

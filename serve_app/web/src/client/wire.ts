@@ -79,6 +79,7 @@ export interface AvatarEvents {
 
 export type ClientEvent =
   | "avatar.hello"
+  | "avatar.ping"
   | "avatar.playhead"
   | "avatar.press"
   | "avatar.release"
@@ -102,6 +103,7 @@ export type ServerEvent =
   | "avatar.flush"
   | "avatar.hold"
   | "avatar.notice"
+  | "avatar.pong"
   | "avatar.resume"
   | "avatar.resumed"
   | "avatar.state"
