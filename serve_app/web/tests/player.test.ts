@@ -75,13 +75,22 @@ test("nothing is drawn before its sound, and late pictures are closed undrawn", 
   expect(player.due()).toBeNull();
 });
 
-test("no more than ten pictures are decoded ahead", () => {
+test("while the sound stands still, the picture of its next sample waits", () => {
+  for (const k of [0, 1, 2]) player.picture(picture(k));
+  decodeAll();
+  reach(2 * FRAME, { playing: false, stalls: 1 });
+  expect(player.due()?.pts).toBe(FRAME);
+  reach(2 * FRAME);
+  expect(player.due()?.pts).toBe(2 * FRAME);
+});
+
+test("no more than twelve pictures are decoded ahead", () => {
   for (let k = 0; k < 30; k++) player.picture(picture(k));
-  expect(pending).toHaveLength(10);
+  expect(pending).toHaveLength(12);
   decodeAll();
   reach(4 * FRAME);
   player.due();
-  expect(pending.map(({ pts }) => pts / FRAME)).toEqual([10, 11, 12, 13, 14]);
+  expect(pending.map(({ pts }) => pts / FRAME)).toEqual([12, 13, 14, 15, 16]);
 });
 
 test("decoding begins with a key", () => {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { RESTART, type Order, SpeakerQueue, START } from "../src/client/speaker-queue";
+import { RESTART, RESTART_AGAIN, type Order, SpeakerQueue, START } from "../src/client/speaker-queue";
 import { FRAME } from "../src/client/wire";
 
 const QUANTUM = 128;
@@ -52,6 +52,19 @@ test("it never runs past the newest picture: both stand, and go on together", ()
   take(limit(3 * FRAME + RESTART));
   expect(play(1280)).toBe(1280);
   expect(queue.report(0).stalled).toBeGreaterThan(0);
+});
+
+test("a reply that stalls again gathers more, so that it stalls seldom and not often", () => {
+  take(sound(24_000), limit(3 * FRAME));
+  play(6400);
+  take(limit(3 * FRAME + RESTART));
+  play(RESTART + 1280);
+  expect(queue.report(0).stalls).toBe(2);
+  const at = queue.at;
+  take(limit(at + RESTART_AGAIN - 1));
+  expect(play(1280)).toBe(0);
+  take(limit(at + RESTART_AGAIN));
+  expect(play(1280)).toBe(1280);
 });
 
 test("out of sound is a stall as well, and the rest after it is played without waiting for more", () => {

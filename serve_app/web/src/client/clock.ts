@@ -5,18 +5,18 @@ import { RATE } from "./wire";
 export interface Output {
   currentTime: number;
   outputLatency?: number;
-  getOutputTimestamp?: () => { contextTime?: number };
+  getOutputTimestamp?: () => { contextTime?: number; performanceTime?: number };
 }
 
-/** The context's time of the sound that is heard at this moment. */
+/** The context's time of the sound that is heard at this moment. What the browser says may be some ms old. */
 export function audibleTime(output: Output): number {
-  const { contextTime } = output.getOutputTimestamp?.() ?? {};
-  return contextTime ?? output.currentTime - (output.outputLatency ?? 0);
+  const { contextTime, performanceTime } = output.getOutputTimestamp?.() ?? {};
+  if (contextTime === undefined) return output.currentTime - (output.outputLatency ?? 0);
+  return contextTime + (performanceTime ? (performance.now() - performanceTime) / 1000 : 0);
 }
 
 /** Samples of the reply that were heard at `time`, by the newest report. Never more than went in. */
-export function heardAt(report: Pick<Report, "pts" | "time" | "playing">, time: number): number {
-  if (!report.playing) return report.pts;
+export function heardAt(report: Pick<Report, "pts" | "time">, time: number): number {
   const passed = Math.min((time - report.time) * RATE, 0);
   return Math.max(0, report.pts + passed);
 }

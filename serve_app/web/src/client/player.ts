@@ -12,7 +12,7 @@ import { NOBODY, type Order, type Report } from "./speaker-queue";
 import { Flag, FRAME, RATE } from "./wire";
 
 /** Decoded pictures that are kept: hardware decoders have small pools. */
-const AHEAD = 10;
+const AHEAD = 12;
 const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 /** Measurements that are kept, for the latency drawer and the tests: 4 minutes of pictures. */
 const KEPT = 6000;
@@ -151,7 +151,8 @@ export class Player {
   due(): Shown | null {
     if (this.report.turn !== this.turn) return null;
     const now = this.now();
-    const due = this.pictures.due(now);
+    // While the sound stands still, the picture of the sample that comes next waits with it.
+    const due = this.pictures.due(this.report.playing ? now : now - 1);
     if (!due) return null;
     this.shown.drawn += 1;
     this.shown.skew.push(((now - due.pts) / RATE) * 1000);

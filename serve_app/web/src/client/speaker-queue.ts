@@ -10,6 +10,8 @@ import { RATE } from "./wire";
 export const START = 0.1 * RATE;
 /** The same after a stall: 200 ms, so that a slow generator stalls seldom instead of often. */
 export const RESTART = 0.2 * RATE;
+/** From the second stall of a reply on: it is no accident then. Less than the pictures that may wait decoded. */
+export const RESTART_AGAIN = 0.4 * RATE;
 
 /** To the loudspeaker. */
 export type Order =
@@ -26,7 +28,7 @@ export interface Report {
   turn: number;
   /** Samples of the reply that went in. */
   pts: number;
-  /** The context's time at which they had. */
+  /** The context's time at which the last of them leaves. */
   time: number;
   playing: boolean;
   over: boolean;
@@ -70,6 +72,11 @@ export class SpeakerQueue {
     else if (this.stalls && !this.held && this.pts < this.total) this.stalled += out.length;
   }
 
+  /** Samples of the reply that went in. */
+  get at(): number {
+    return this.pts;
+  }
+
   report(time: number): Report {
     const { turn, pts, stalls, stalled } = this;
     return { turn, pts, time, playing: this.playing && !this.held, over: pts >= this.total, stalls, stalled };
@@ -110,7 +117,7 @@ export class SpeakerQueue {
     if (this.pts >= this.total) this.playing = false;
     else if (written < out.length) {
       this.playing = false;
-      this.wanted = RESTART;
+      this.wanted = this.stalls ? RESTART_AGAIN : RESTART;
       this.stalls += 1;
     }
   }

@@ -26,6 +26,7 @@ export class Talking {
     const { store, microphone } = this.avatar;
     void this.avatar.wake();
     store.set({ handsFree: on });
+    if (!on) this.avatar.link.say("avatar.release"); // nobody would hear the pause that ends what was being said
     if (on && !(await microphone.ask())) store.set({ handsFree: false });
     this.rest();
   }

@@ -5,3 +5,4 @@ declare abstract class AudioWorkletProcessor {
 }
 declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
 declare const currentTime: number;
+declare const sampleRate: number;
