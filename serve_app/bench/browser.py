@@ -63,11 +63,11 @@ class Talk:
     alone: int
     """Pictures whose sound was not heard near them."""
     stale: int
-    """New pictures of a reply after it was told to stop."""
+    """New pictures of a reply after it was flushed."""
     gone: tuple[float, ...]
-    """From each order to stop until the last trace of the reply's picture had faded, in ms."""
+    """From each flush until the last trace of the reply's picture had faded, in ms."""
     silent: tuple[float, ...]
-    """From each order to stop until no sound leaves the machine, in ms."""
+    """From each first order, hold or flush, until no sound leaves the machine, in ms."""
     stalls: int
     stalled_ms: float
     skipped: int
@@ -84,9 +84,9 @@ def talk_of(probe: dict[str, Any], shown: dict[str, Any]) -> Talk:
     return Talk(
         tuple(found for found in skew if found is not None),
         sum(found is None for found in skew),
-        sum(stale_after(stop, probe["seen"]) for stop in stops),
-        tuple(max(probe["last"].get(str(stop["turn"] % 32), 0) - stop["ms"], 0) for stop in stops),
-        tuple(silence_after(stop, heard) for stop in stops),
+        sum(stale_after(flush, probe["seen"]) for _, flush in stops),
+        tuple(max(probe["last"].get(str(flush["turn"] % 32), 0) - flush["ms"], 0) for _, flush in stops),
+        tuple(silence_after(hold, heard) for hold, _ in stops),
         shown["stalls"],
         shown["stalledMs"],
         shown["skipped"],
@@ -108,23 +108,25 @@ def skew_of(number: int, seen_at: float, heard: np.ndarray) -> float | None:
     return float((seen_at - left[np.abs(seen_at - left).argmin()]) * 1000)
 
 
-def stops_of(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first order to stop of each reply that was stopped: a hold that went on does not count."""
-    flushed = {one["turn"] for one in told if one["type"] != "avatar.hold" and one["type"] != "avatar.resume"}
-    firsts: dict[int, dict[str, Any]] = {}
+def stops_of(told: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Of each reply that was stopped: when it was to fall silent, and when to go. A hold that went on does not count."""
+    silent: dict[int, dict[str, Any]] = {}
+    over: dict[int, dict[str, Any]] = {}
     for one in told:
         if one["type"] == "avatar.resume":
-            firsts.pop(one["turn"], None)
-        elif one["turn"] in flushed:
-            firsts.setdefault(one["turn"], one)
-    return list(firsts.values())
+            silent.pop(one["turn"], None)
+        else:
+            silent.setdefault(one["turn"], one)
+        if one["type"] == "avatar.flush":
+            over.setdefault(one["turn"], one)
+    return [(silent[turn], flush) for turn, flush in over.items()]
 
 
-def stale_after(stop: dict[str, Any], seen: list[dict[str, Any]]) -> int:
-    """Pictures of the stopped reply that came onto the canvas later and are not the one that was there."""
-    own = [one for one in seen if one["turn"] == stop["turn"] % 32]
-    before = [one["sound"] for one in own if one["ms"] <= stop["ms"]][-1:]
-    return sum(one["ms"] > stop["ms"] and one["sound"] not in before for one in own)
+def stale_after(flush: dict[str, Any], seen: list[dict[str, Any]]) -> int:
+    """Pictures of the flushed reply that came onto the canvas later and are not the one that was there."""
+    own = [one for one in seen if one["turn"] == flush["turn"] % 32]
+    before = [one["sound"] for one in own if one["ms"] <= flush["ms"]][-1:]
+    return sum(one["ms"] > flush["ms"] and one["sound"] not in before for one in own)
 
 
 def silence_after(stop: dict[str, Any], heard: np.ndarray) -> float:
@@ -273,13 +275,18 @@ async def browser(stages: Stages, settings: Settings, *, quick: bool = False) ->
     rows = [(f"{name}: skew", str(len(talk.skew)), *spread(talk.skew, 1)) for name, talk in talks.items()]
     silent, gone = [ms for talk in stopped for ms in talk.silent], [ms for talk in stopped for ms in talk.gone]
     rows += [
-        ("interrupted: order to stop until no sound leaves", str(len(silent)), *spread(silent)),
-        ("interrupted: order to stop until its last picture has faded", str(len(gone)), *spread(gone)),
+        ("interrupted: hold until no sound leaves", str(len(silent)), *spread(silent)),
+        ("interrupted: flush until its last picture has faded", str(len(gone)), *spread(gone)),
     ]
     bars = [bar for name, talk in talks.items() for bar in _in_sync(name, talk)]
     bars += [
-        Bar("interrupted, pictures of the reply that came later", sum(talk.stale for talk in stopped), 0, "pictures"),
-        Bar("interrupted, order to stop until no sound leaves, largest", max(silent), 100, "ms"),
+        Bar(
+            "interrupted, pictures of the reply that came after its flush",
+            sum(talk.stale for talk in stopped),
+            0,
+            "pictures",
+        ),
+        Bar("interrupted, hold until no sound leaves, largest", max(silent), 100, "ms"),
     ]
     notes = [
         f"{name}: {t.stalls} stalls, {t.skipped} pictures never drawn, {t.alone} without their sound"
