@@ -67,6 +67,7 @@ from streaming.stages import (
     TextDelta,
     Tool,
     Transcriber,
+    Usage,
     Voice,
 )
 
@@ -101,6 +102,10 @@ class Driving:
     """Of the voice; ISO 639-1."""
     instructions: str = ""
     tools: tuple[Tool, ...] = ()
+    most: int | None = None
+    """Pieces of text and calls that a reply may have; None has no bound."""
+    threshold: float | None = None
+    """Of the listener, as ``HearState.threshold``."""
     first_s: float = 10.0
     """Longest wait for a call's first answer: a cold replica needs seconds."""
     next_s: float = 5.0
@@ -132,14 +137,14 @@ class Session:
         self._conversation = conversation
         self._stages = stages
         self._client = client
-        self._driving = driving or Driving()
+        self._hear_state = HearState()
+        self.drive(driving or Driving())
         self._remember = remember
         self._journal = journal
         self._inbox: Channel[Event] = Channel("session inbox", INBOX)
         self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
         self._partial: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
-        self._hear_state = HearState()
         self._over = False
 
     async def happen(self, event: Event) -> None:
@@ -253,6 +258,7 @@ class Session:
     def drive(self, driving: Driving) -> None:
         """Add something else to each call from now on."""
         self._driving = driving
+        self._hear_state = replace(self._hear_state, threshold=driving.threshold)
 
     def _transcribe(self, order: Transcribe) -> None:
         """A final makes a partial that is still being worked on worthless."""
@@ -289,14 +295,24 @@ class Session:
         driving = self._driving
         instructions = driving.instructions if order.instructions is None else order.instructions
         tools = driving.tools if order.tools is None else order.tools
+        most = driving.most if order.most is None else order.most
+        taken, limited = 0, False
+        usage: Usage | None = None
         stream = self._stages.responder.reply(order.history, instructions, tools)
         async with aclosing(self._timely(stream)) as answers:
             async for piece in answers:
-                if isinstance(piece, TextDelta):
-                    yield ReplyText(order.turn, piece.text)
-                else:
-                    yield ReplyCalled(order.turn, piece)
-        yield ReplyEnded(order.turn)
+                if isinstance(piece, Usage):
+                    usage = piece
+                    continue
+                if limited := taken == most:
+                    break
+                taken += 1
+                yield (
+                    ReplyText(order.turn, piece.text)
+                    if isinstance(piece, TextDelta)
+                    else ReplyCalled(order.turn, piece)
+                )
+        yield ReplyEnded(order.turn, usage, limited)
 
     async def _speak(self, order: Speak) -> AsyncGenerator[Event]:
         driving = self._driving

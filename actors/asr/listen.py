@@ -43,12 +43,12 @@ class SileroListener:
         model: Path | None = None,
     ) -> None:
         """Speech begins with a probability of ``start`` and is news once ``confirm_frames`` of 32 ms were voiced:
-        a cough or a knock is shorter. It goes on down to ``start - 0.15`` and pauses after ``pause_ms`` without,
-        rounded to whole frames: 200 ms are 6 frames, 192 ms.
+        a cough or a knock is shorter. It goes on down to 0.15 less and pauses after ``pause_ms`` without,
+        rounded to whole frames: 200 ms are 6 frames, 192 ms. A session may have a ``start`` of its own, as
+        ``HearState.threshold``.
         """
         self._silero = Silero(model)
         self._start = start
-        self._stop = start - 0.15
         self._confirm = confirm_frames
         self._pause = max(1, round(pause_ms * 16 / FRAME)) * FRAME
 
@@ -63,24 +63,26 @@ class SileroListener:
         sound = np.concatenate([memory.tail, np.frombuffer(pcm16k, "<i2")])
         lstm, voiced = memory.lstm, memory.voiced
         frames = (len(sound) - CONTEXT) // FRAME
-        news: list[Voicing] = []
+        start = self._start if state.threshold is None else state.threshold
+        threshold, news = state.threshold, list[Voicing]()
         for k in range(frames):
             odds, lstm = self._silero.step(sound[k * FRAME : k * FRAME + CONTEXT + FRAME], lstm)
-            state, voiced, heard = self._judge(odds, state, voiced)
+            state, voiced, heard = self._judge(odds, state, voiced, start)
             news.extend(heard)
         packed = _pack(_Memory(lstm, voiced, sound[frames * FRAME :]))
-        return news, HearState(state.at, state.speaking, state.voiced_from, state.voiced_until, packed)
+        return news, HearState(state.at, state.speaking, state.voiced_from, state.voiced_until, packed, threshold)
 
-    def _judge(self, odds: float, s: HearState, voiced: int) -> tuple[HearState, int, list[Voicing]]:
+    def _judge(self, odds: float, s: HearState, voiced: int, start: float) -> tuple[HearState, int, list[Voicing]]:
         """One more frame: the state after it, voiced frames of a speech not yet confirmed, and the news."""
         here, after = s.at, s.at + FRAME
+        stop = max(start - 0.15, 0.01)  # never 0: any sound would go on for ever
         if s.speaking:
-            if odds >= self._stop:
+            if odds >= stop:
                 return HearState(after, True, s.voiced_from, after), 0, []
             if after - s.voiced_until < self._pause:
                 return HearState(after, True, s.voiced_from, s.voiced_until), 0, []
             return HearState(after, False, s.voiced_from, s.voiced_until), 0, [Voicing(False, s.voiced_until)]
-        if odds < (self._stop if voiced else self._start):
+        if odds < (stop if voiced else max(start, stop)):
             return HearState(after, False, s.voiced_from, s.voiced_until), 0, []
         began = s.voiced_from if voiced else here
         if voiced + 1 < self._confirm:
