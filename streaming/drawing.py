@@ -19,7 +19,7 @@ from streaming.timeline import CONTEXT, Timeline
 IDLE_FRAMES = 250
 
 ALONE_EVERY = RATE
-"""Least distance of two pictures that a client asked to stand alone, in samples at 24 kHz: each is as large as several."""
+"""Least distance of two pictures that a client asked to stand alone, in samples at 24 kHz: each is large."""
 
 
 class Drawing:

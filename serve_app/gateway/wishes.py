@@ -16,9 +16,11 @@ from streaming.pace import PATIENCE, Pace
 from streaming.session import Driving
 from streaming.stages import Avatar, Codec, Tool
 
+USUAL_THRESHOLD = 0.5
+"""Whatever the service's own listener takes for a voice."""
 SERVER_VAD: dict[str, Any] = {
     "type": "server_vad",
-    "threshold": 0.5,
+    "threshold": USUAL_THRESHOLD,
     "prefix_padding_ms": 300,
     "silence_duration_ms": 500,
     "create_response": True,
@@ -122,13 +124,14 @@ class Wishes:
     def driving(self, usual: Driving) -> Driving:
         """What goes with every call of a stage."""
         named = [tool["name"] for tool in self.tools]
+        threshold = (self.detection or {}).get("threshold", USUAL_THRESHOLD)
         there = isinstance(self.tool_choice, str) or self.tool_choice["name"] in named
         return replace(
             usual,
             instructions=self.instructions or usual.instructions,
             tools=chosen(self.tools, self.tool_choice if there and named else "auto"),
             most=self.most,
-            threshold=(self.detection or {}).get("threshold"),
+            threshold=None if threshold == USUAL_THRESHOLD else threshold,
         )
 
     def described(self, session: str, avatar: Avatar) -> dict[str, Any]:
@@ -281,7 +284,7 @@ def _detection(wishes: Wishes, value: Any) -> Wishes:
     for name, (least, most) in LIMITS.items():
         if name in given and not (isinstance(given[name], int) and least <= given[name] <= most):
             raise ClientError("invalid_value", f"{name} is {least} to {most} ms, not {given[name]!r}", param=name)
-    threshold = given.get("threshold", 0.5)
+    threshold = given.get("threshold", USUAL_THRESHOLD)
     if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
         raise ClientError("invalid_value", f"threshold is 0.0 to 1.0, not {threshold!r}", param="threshold")
     return replace(wishes, detection={**usual, **given})

@@ -239,7 +239,7 @@ def test_a_typed_message_of_our_own_client_stops_everything_else() -> None:
         ('{"type":"conversation.item.create","item":{"role":"cat","content":[]}}', "invalid_event", "not of 'cat'"),
         ('{"type":"conversation.item.create","item":7}', "invalid_event", "int"),
         ('{"type":"conversation.item.delete","item_id":"x"}', "item_delete_invalid_item_id", "no item 'x'"),
-        ('{"type":"response.create","response":{"conversation":"none"}}', "unsupported", "outside"),
+        ('{"type":"response.create","response":{"conversation":"mine"}}', "invalid_value", "none"),
         ('{"type":"response.create","response":{"output_modalities":["smell"]}}', "invalid_value", "modalities"),
         ('{"type":"session.update","session":[]}', "invalid_value", "object"),
         ('{"type":"session.update","session":{"turn_detection":{"type":"x"}}}', "invalid_value", "'x'"),

@@ -63,7 +63,7 @@ def test_instructions_and_tools_go_with_every_call() -> None:
     wishes = Wishes().with_update({"instructions": "Be brief.", "tools": [tool]})
     usual = Driving(voice="v", instructions="Be long.")
     assert wishes.driving(usual) == Driving(
-        voice="v", instructions="Be brief.", tools=(Tool("look", "Looks.", {"type": "object"}),), threshold=0.5
+        voice="v", instructions="Be brief.", tools=(Tool("look", "Looks.", {"type": "object"}),)
     )
     assert Wishes().driving(usual) == usual
 
