@@ -228,6 +228,10 @@ class Incoming:
                 f"Audio content of {length} ms is already shorter than {audio_end_ms} ms",
                 param="audio_end_ms",
             )
+        if self._conduct.wishes.interrupts and not response.over and self._conduct.stopped != response.turn:
+            # It was meant for the reply before: a client that hears late of our own interruption names the newest one.
+            place = {"item_id": name, "content_index": 0, "audio_end_ms": int(audio_end_ms)}
+            return [("conversation.item.truncated", place)]
         self._conduct.stopped = response.turn
         return [Truncated(response.turn, min(pts, response.samples))]
 

@@ -92,6 +92,11 @@ class Wishes:
         """True if turns are found by listening."""
         return self.detection is not None
 
+    @property
+    def interrupts(self) -> bool:
+        """True if speech interrupts a reply without the client's doing."""
+        return self.detection is not None and self.detection["interrupt_response"]
+
     def with_update(self, session: Mapping[str, Any]) -> Wishes:
         """These wishes after a ``session.update``. Raises ClientError for what we do not have."""
         wishes = self

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.error import FFmpegError
 
 from actors.face.avatars import BUILT_IN
 from actors.face.portrait.engine import LOOK_AHEAD, Picture, Portrait
@@ -111,7 +112,7 @@ def decoded(stream: bytes) -> int:
     decoder = av.CodecContext.create("h264", "r")
     try:
         return sum(len(decoder.decode(packet)) for packet in [*decoder.parse(stream), *decoder.parse(b""), None])
-    except av.error.InvalidDataError:
+    except FFmpegError:
         return 0
 
 
