@@ -167,7 +167,7 @@ class Storage(BaseModel):
     model_config = _STRICT
 
     keep: Literal["none", "text", "full"] = "text"
-    """``text``: what was said, and the journal without sound and pictures; ``full``: those too."""
+    """``text``: what was said; ``full``: sound, pictures and the journal of events too."""
     url: SecretStr = SecretStr("")
     """``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``; empty: avatar.db in ``data_folder()``."""
     days: float = Field(default=30.0, gt=0, le=36_500)

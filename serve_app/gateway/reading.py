@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from serve_app.gateway.asking import asked_for
@@ -43,7 +44,24 @@ BLOCK = MIC_RATE // 5
 ASIDES_MOST = 4
 """Replies beside the conversation at once: each holds the language model for as long as it takes."""
 
-Answer = Event | Told
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The client wants a conversation back that it was cut off from."""
+
+    session: str
+    token: str
+    last_seq: int
+    """Number of the last message that it got."""
+    turn: int
+    """The newest reply that it has media of; 0 if of none."""
+    audio: int
+    """Samples at 24 kHz of that reply's sound that it got."""
+    video: int
+    """Sample at which the first picture is due that it did not get."""
+
+
+Answer = Event | Told | Hello
 
 
 class Incoming:
@@ -127,8 +145,18 @@ class Incoming:
                 return [PictureLost()]
             case "avatar.playhead":
                 return [Played(int(event["turn"]), int(event["pts"]))]
+            case "avatar.hello":
+                return [self._hello(event)]
             case other:
                 raise ClientError("unknown_event", f"no event of type {other!r}; docs/protocol.md lists all")
+
+    def _hello(self, event: dict[str, Any]) -> Hello:
+        if not self._conduct.own:
+            raise ClientError("cannot_resume", "only clients of realtime-avatar.v1 can take a conversation up again")
+        numbers = [int(event.get(name) or 0) for name in ("last_seq", "turn", "audio_pts", "video_pts")]
+        if min(numbers) < 0:
+            raise ValueError("last_seq, turn, audio_pts and video_pts are not negative")
+        return Hello(str(event["session_id"]), str(event["resume_token"]), *numbers)
 
     # ---- the session and its sound -------------------------------------------------------------------------
 
@@ -188,7 +216,7 @@ class Incoming:
                 "item_create_invalid_previous_item_id", f"there is no item {after!r}", param="previous_item_id"
             )
         item["id"] = name
-        said = said_by(item, max(conduct.responses, default=0) + 1)
+        said = said_by(item, max(0, *conduct.responses) + 1)
         if not said.text and said.role != "tool" and not _has_sound(item):
             raise ClientError("empty_text", "the message has no text; write something first", param="item.content")
         if len(said.text) > TEXT_MOST and said.role != "tool":
@@ -204,7 +232,7 @@ class Incoming:
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text.strip()}]}
         added = self._create(item, None)
         self._conduct.waiting = self._conduct.usual
-        self._conduct.stopped = max(self._conduct.responses, default=0)
+        self._conduct.stopped = max(0, *self._conduct.responses)
         return [Dropped(), Stopped(), *added, Requested()]
 
     def _known(self, event: dict[str, Any], verb: str) -> str:
