@@ -216,7 +216,7 @@ class Incoming:
                 "item_create_invalid_previous_item_id", f"there is no item {after!r}", param="previous_item_id"
             )
         item["id"] = name
-        said = said_by(item, max(0, *conduct.responses) + 1)
+        said = said_by(item, max([0, *conduct.responses]) + 1)
         if not said.text and said.role != "tool" and not _has_sound(item):
             raise ClientError("empty_text", "the message has no text; write something first", param="item.content")
         if len(said.text) > TEXT_MOST and said.role != "tool":
@@ -232,7 +232,7 @@ class Incoming:
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text.strip()}]}
         added = self._create(item, None)
         self._conduct.waiting = self._conduct.usual
-        self._conduct.stopped = max(0, *self._conduct.responses)
+        self._conduct.stopped = max([0, *self._conduct.responses])
         return [Dropped(), Stopped(), *added, Requested()]
 
     def _known(self, event: dict[str, Any], verb: str) -> str:
