@@ -54,7 +54,7 @@ MEANING = {
     1011: "the session broke on the service's side; its log says why; connect again",
     1012: "the service restarts; connect again",
     4008: "this client did not read what it was sent; read units as they come, and connect again",
-    4029: "more was sent than the key allows; send less",
+    4029: "more was sent than this client may; send less",
 }
 """What the codes of a closed connection mean; docs/protocol.md lists them."""
 

@@ -154,6 +154,8 @@ class Doorway(BaseModel):
     """File with the keys that `avatar key add` made; empty: ``keys.toml`` in the data folder of this program."""
     origins: tuple[str, ...] = ()
     """Pages of other hosts that may speak to the service: ``https://example.org``."""
+    messages: float = Field(default=400.0, gt=0)
+    """Messages a second from a connection without a key; twice as many may come in one burst. A key has its own."""
 
 
 def data_folder() -> Path:

@@ -15,10 +15,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app import reels
 from serve_app.finishing import finish_abandoned
 from serve_app.groups import Storage
 from serve_app.store import StaleEpoch, Store, StoreError
-from streaming.commands import Command, Forget, Remember
+from streaming.commands import Command, Forget, Remember, Show
 from streaming.events import Event
 from streaming.journal import Journal
 from streaming.stages import Said
@@ -102,6 +103,9 @@ class Keeper:
         self._lines = io.StringIO()
         self._journal = Journal(self._lines, session, settings) if archive.media else None
         self._notes: list[str] = []
+        self._newest = 0
+        self._begun: list[int] = []
+        """Replies first shown in the lines that wait."""
         self._news = asyncio.Event()
         self._one_writes = asyncio.Lock()
         self._writer = asyncio.create_task(self._write(), name=f"journal of {session}")
@@ -137,7 +141,15 @@ class Keeper:
             raise StoreError("the conversation store is too slow for this conversation; look at its load, or keep text")
         if self._journal:
             self._journal(event, commands)
+            self._note_begun(commands)
             self._news.set()
+
+    def _note_begun(self, commands: list[Command]) -> None:
+        for command in commands:
+            turn = getattr(command.message, "turn", 0) if isinstance(command, Show) else 0
+            if turn > self._newest:
+                self._newest = turn
+                self._begun.append(turn)
 
     def after(self, other: Note) -> Note:
         """A journal for Session that tells ``other`` first."""
@@ -202,12 +214,20 @@ class Keeper:
             self._lines.seek(0)
             self._lines.truncate()
             self._notes = []
+            begun, self._begun = self._begun, []
             with self._failing():
                 count = max(len(lines), len(notes), 1 if change else 0)
                 for start in range(0, count, BATCH):
                     part, last = slice(start, start + BATCH), start + BATCH >= count
-                    kept = change if last else None
-                    await store.append(self._session, self._epoch, lines[part], notes[part], kept, store.now_ms)
+                    await store.append(
+                        self._session,
+                        self._epoch,
+                        lines[part],
+                        () if start else begun,
+                        notes=notes[part],
+                        change=change if last else None,
+                        at_ms=store.now_ms,
+                    )
             return self._epoch
 
     @contextmanager
@@ -265,6 +285,7 @@ async def _expire(store: Store, days: float) -> None:
         try:
             if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
                 log.info("store: %d conversations were older than %g days and are erased", gone, days)
+            await reels.expire(store)
         except StoreError as error:
             log.warning("store: old conversations are still there: %s", error)
         await asyncio.sleep(EXPIRE_S)

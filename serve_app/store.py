@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, event, func, insert, inspect, select, text, tuple_, update
+from sqlalchemy import Table, delete, event, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.schema import CreateColumn
 
 from serve_app.errors import UserError
-from serve_app.tables import items, journal, notes, sessions, tables
+from serve_app.places import mark, place
+from serve_app.rows import called, make_tables, next_of, put, said_of
+from serve_app.tables import items, journal, sessions, tables
+from serve_app.tables import notes as notes_table
 from streaming.commands import Forget, Remember
 from streaming.stages import Said
 
@@ -128,7 +130,7 @@ class Store:
         if self._sqlite and self._url.database:
             _make_file(Path(self._url.database))
         async with self._writing() as base:
-            await base.run_sync(_make_tables)
+            await base.run_sync(make_tables)
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -171,7 +173,7 @@ class Store:
         now = self._clock()
         async with self._writing() as base:
             await self._claim(base, session, epoch, ended=now, lease_until=now)
-            await base.execute(delete(notes).where(notes.c.session_id == session))
+            await base.execute(delete(notes_table).where(notes_table.c.session_id == session))
 
     async def let_go(self, session: str, epoch: int) -> None:
         """The owner goes away; the session is not over, and whoever comes may take it over at once."""
@@ -203,25 +205,29 @@ class Store:
         session: str,
         epoch: int,
         lines: Sequence[str] = (),
-        notes_: Sequence[str] = (),
+        begun: Sequence[int] = (),
+        *,
+        notes: Sequence[str] = (),
         change: Remember | Forget | None = None,
         at_ms: int = 0,
     ) -> None:
         """Store more lines of the journal, more notes, both without their line ends, and a change of the items.
 
-        All of it or nothing.
+        All of it or nothing. ``begun``: replies that begin in these lines.
         """
         async with self._writing() as base:
             await self._claim(base, session, epoch)
-            for table, more in ((journal, lines), (notes, notes_)):
-                if more:
-                    first = await _next(base, table, session)
-                    rows = [{"session_id": session, "n": first + k, "line": line} for k, line in enumerate(more)]
+            for table, more in ((journal, lines), (notes_table, notes)):
+                first = await next_of(base, table, session)
+                rows = [{"session_id": session, "n": first + k, "line": line} for k, line in enumerate(more)]
+                if rows:
                     await base.execute(insert(table), rows)
+                if table is journal and begun:
+                    await mark(base, session, begun, first)
             if isinstance(change, Remember):
-                await _put(base, session, change, at_ms)
+                await put(base, session, change, at_ms)
             elif change:
-                await base.execute(delete(items).where(_called(session, change.name)))
+                await base.execute(delete(items).where(called(session, change.name)))
 
     # ---- what is read --------------------------------------------------------------------------------------
 
@@ -241,18 +247,21 @@ class Store:
             summary = (await base.execute(_summaries().where(mine))).first()
             row = (await base.execute(about)).first()
             mine_too = select(items).where(items.c.session_id == session).order_by(items.c.place, items.c.n)
-            spoken = tuple(_item(row) for row in await base.execute(mine_too))
+            spoken = tuple(Item(said_of(row), row.at_ms) for row in await base.execute(mine_too))
         if summary is None or row is None:
             return None
         return Stored(Summary(*summary), json.loads(row.header), row.owner, row.epoch, row.lease_until, spoken)
 
-    def journal(self, session: str) -> AsyncIterator[list[str]]:
-        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory."""
-        return self._lines(journal, session)
+    def journal(self, session: str, turn: int = 0) -> AsyncIterator[list[str]]:
+        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory.
+
+        With ``turn`` from a line on before which nothing of that reply was shown.
+        """
+        return self._lines(journal, session, turn)
 
     def notes(self, session: str) -> AsyncIterator[list[str]]:
         """What the session can be taken up from, ``PAGE`` lines at a time."""
-        return self._lines(notes, session)
+        return self._lines(notes_table, session)
 
     async def abandoned(self, before_ms: int) -> list[str]:
         """Sessions that are not over, and whose owner has not been alive since then."""
@@ -260,8 +269,9 @@ class Store:
         async with self._reading() as base:
             return list(await base.scalars(select(sessions.c.session_id).where(left)))
 
-    async def _lines(self, table: Table, session: str) -> AsyncIterator[list[str]]:
-        after = -1
+    async def _lines(self, table: Table, session: str, turn: int = 0) -> AsyncIterator[list[str]]:
+        async with self._reading() as base:
+            after = await place(base, session, turn) - 1
         mine = select(table.c.n, table.c.line).where(table.c.session_id == session).order_by(table.c.n)
         while True:
             async with self._reading() as base:
@@ -286,7 +296,7 @@ class Store:
             rows = select(sessions.c.session_id).where(which).with_for_update()
             names = list(await base.scalars(rows))
             for name in names:
-                for table in (journal, notes, items, sessions):
+                for table in (t for t in reversed(tables.sorted_tables) if "session_id" in t.c):
                     await base.execute(delete(table).where(table.c.session_id == name))
         if names and self._sqlite:  # what was said must not stay in the write-ahead log
             async with self._reading() as base:
@@ -294,6 +304,10 @@ class Store:
         return len(names)
 
     # ---- the database --------------------------------------------------------------------------------------
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """For what is kept in the same database and is no conversation."""
+        return self._writing()
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
@@ -325,60 +339,6 @@ def _named() -> Iterator[None]:
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(f"the conversation store does not answer ({reason}); look at store.url") from error
-
-
-def _make_tables(base: Connection) -> None:
-    """Make tables and columns that are not there: the file may be an earlier release's."""
-    tables.create_all(base)
-    for table in tables.sorted_tables:
-        there = {column["name"] for column in inspect(base).get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in there:
-                spelled = CreateColumn(column).compile(dialect=base.dialect)
-                base.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {spelled}"))
-
-
-def _called(session: str, name: str) -> Any:
-    return (items.c.session_id == session) & (items.c.name == name)
-
-
-async def _put(base: AsyncConnection, session: str, order: Remember, at_ms: int) -> None:
-    item = order.item
-    row = {"turn": item.turn, "role": item.role, "text": item.text, "cut": item.cut, "at_ms": at_ms}
-    row |= {"call_id": item.call_id, "function": item.function}
-    known = await base.execute(update(items).where(_called(session, item.name)).values(row))
-    if not known.rowcount:
-        row |= {"session_id": session, "n": await _next(base, items, session), "name": item.name}
-        await base.execute(insert(items).values(place=await _place(base, session, order.after), **row))
-
-
-async def _place(base: AsyncConnection, session: str, after: str | None) -> float:
-    """A place behind the item of that name: half-way to the next one."""
-    places = select(items.c.place).where(items.c.session_id == session)
-    before = None
-    if after == "":
-        first = await base.scalar(places.order_by(items.c.place).limit(1))
-        return 0.0 if first is None else first - 1
-    if after is not None:
-        before = await base.scalar(select(items.c.place).where(_called(session, after)))
-    if before is None:
-        last = await base.scalar(places.order_by(items.c.place.desc()).limit(1))
-        return 0.0 if last is None else last + 1
-    following = await base.scalar(places.where(items.c.place > before).order_by(items.c.place).limit(1))
-    return before + 1 if following is None else (before + following) / 2
-
-
-def _item(row: Any) -> Item:
-    role = cast(Literal["user"], row.role)
-    own = "" if row.name == f"{row.role}_{row.turn}" else row.name
-    said = Said(role, row.text, row.turn, bool(row.cut), own, row.call_id, row.function)
-    return Item(said, row.at_ms)
-
-
-async def _next(base: AsyncConnection, table: Table, session: str) -> int:
-    """The number of a session's next row; the session must be claimed."""
-    last = await base.scalar(select(func.max(table.c.n)).where(table.c.session_id == session))
-    return 0 if last is None else last + 1
 
 
 def _summaries() -> Any:

@@ -193,8 +193,7 @@ class Session:
         if (
             replace(self._hear_state, threshold=None) == HearState()
         ):  # a conversation that was taken up again does not begin at 0
-            at = event.at
-            self._hear_state = replace(self._hear_state, at=at, voiced_from=at, voiced_until=at)
+            self._hear_state = HearState(event.at, False, event.at, event.at, threshold=self._driving.threshold)
         voicings, state = self._stages.listener.hear(event.pcm, self._hear_state)
         self._hear_state = state
         quiet = state.at - state.voiced_until if state.speaking else 0
@@ -321,15 +320,14 @@ class Session:
         usage: Usage | None = None
         stream = self._stages.responder.reply(order.history, instructions, tools)
         async with aclosing(self._timely(stream)) as answers:
-            async for piece in answers:
-                if isinstance(piece, Usage):
-                    usage = piece
+            async for one in answers:
+                if isinstance(one, Usage):
+                    usage = one
                     continue
                 if limited := taken == most:
                     break
                 taken += 1
-                told = isinstance(piece, TextDelta)
-                yield ReplyText(order.turn, piece.text) if told else ReplyCalled(order.turn, piece)
+                yield ReplyText(order.turn, one.text) if isinstance(one, TextDelta) else ReplyCalled(order.turn, one)
         yield ReplyEnded(order.turn, usage, limited)
 
     async def _speak(self, order: Speak) -> AsyncGenerator[Event]:

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from serve_app.gateway.auth import Door, Guard
+from serve_app.gateway.completions import completions
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
 from serve_app.gateway.library import library
@@ -58,6 +59,7 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
 
     app.include_router(rest(house))
     app.include_router(twins(house))
+    app.include_router(completions(house))
     app.include_router(described())
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
     return app

@@ -54,7 +54,7 @@ def library(store: Store) -> APIRouter:
         if not stored.header.get("media"):
             raise HTTPException(404, "this conversation was stored without sound and pictures; set store.keep to full")
         shown = _Shown(turn)
-        async for page in store.journal(session):
+        async for page in store.journal(session, turn):
             await asyncio.to_thread(shown.read, page)
             if shown.over:
                 break

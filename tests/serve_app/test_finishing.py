@@ -48,7 +48,7 @@ async def talked(store: Store) -> None:
         commands = talk.on(event)
         lines = [canonical(noted)] if (noted := note(event, commands)) else []
         change = next((c for c in commands if isinstance(c, Remember)), None)
-        await store.append("sess_1", epoch, notes_=lines, change=change, at_ms=7)
+        await store.append("sess_1", epoch, notes=lines, change=change, at_ms=7)
 
 
 async def said(store: Store) -> list[tuple[str, str, bool]]:

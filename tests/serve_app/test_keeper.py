@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from serve_app.groups import Storage
 from serve_app.keeper import Archive, Keeper, archive
 from serve_app.store import StaleEpoch, Store, StoreError
-from streaming.commands import Remember
+from streaming.commands import Remember, ReplyDelta, Show, StateChanged
 from streaming.events import Heard, Joined, Typed
 from streaming.journal import read
 from streaming.stages import Said
@@ -57,6 +58,22 @@ async def test_when_an_item_is_stored_all_that_led_to_it_is(store: Store) -> Non
     assert stored.summary.ended_ms is not None
     assert await notes(store) == [], "it is over: nobody takes it up any more"
     assert len(await lines(store)) == 4
+
+
+async def test_a_reply_can_be_read_from_where_it_was_first_shown(store: Store) -> None:
+    kept = keeper(store, media=True)
+    for turn in (1, 2, 3):
+        kept.journal(Typed(f"question {turn}"), [Remember(replace(SAID, turn=turn))])
+        kept.journal(Joined(), [Show(ReplyDelta(turn, "Well, ")), Show(StateChanged("speaking", turn))])
+        await kept.remember(replace(SAID, turn=turn))
+    await kept.end()
+
+    async def first(turn: int) -> str:
+        pages = [page async for page in store.journal("sess_1", turn)]
+        return pages[0][0]
+
+    assert "question 2" in await first(2) and "question 3" in await first(3)
+    assert '"journal"' in await first(1), "what was stored together is read together"
 
 
 async def test_lines_are_stored_by_themselves_soon(store: Store) -> None:

@@ -276,7 +276,9 @@ async def test_a_partial_transcript_is_shown_and_a_session_needs_no_journal_and_
             await session.happen(Left())
 
     class Quick(Scribe):
-        async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+        async def transcribe(
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        ) -> AsyncIterator[Transcript]:
             yield Transcript("Hel", (), "en", final)
 
     session = Session(Conversation("bare", Pace.file()), Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR), tell)
