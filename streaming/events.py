@@ -119,6 +119,8 @@ class Requested:
     """The reply does not enter the conversation. A silent one is an aside: it waits for no other reply."""
     most: int | None = None
     """Pieces of text and calls after which it is cut; None is what was agreed."""
+    says: str = ""
+    """Words to be said as they stand, a greeting; empty asks the language model for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ class Reply:
         """What it cost, once the language model said so."""
         self._limited = False
         self._wanted = wanted = wanted or Requested()
+        self.apart = wanted.apart
+        """True if it does not enter the conversation."""
         self._silent = silent
         self._history = history if wanted.history is None else wanted.history
         self._pace = pace
@@ -130,11 +132,6 @@ class Reply:
     # ---- what can be asked ---------------------------------------------------------------------------------
 
     @property
-    def apart(self) -> bool:
-        """True if it does not enter the conversation."""
-        return self._wanted.apart
-
-    @property
     def audible(self) -> bool:
         """True once any of it was sent to be heard."""
         return self._sent > 0
@@ -182,7 +179,9 @@ class Reply:
     # ---- what happens --------------------------------------------------------------------------------------
 
     def begin(self) -> list[Command]:
-        """Ask for the text."""
+        """Ask for the text, unless it is known."""
+        if self._wanted.says:
+            return [*self.wrote(self._wanted.says), *self.wrote_all()]
         return [self._ask()]
 
     def on(self, event: OfReply) -> list[Command]:

@@ -33,6 +33,7 @@ from streaming.commands import (
     Transcribe,
 )
 from streaming.conversation import Conversation
+from streaming.driving import Driving
 from streaming.events import (
     ClipEnded,
     Event,
@@ -66,7 +67,6 @@ from streaming.stages import (
     StageError,
     StageLost,
     TextDelta,
-    Tool,
     Transcriber,
     Usage,
     Voice,
@@ -92,25 +92,6 @@ class Stages:
     avatar: Avatar
     judge: Judge | None = None
     """None: no pause is judged, and a conversation's pace should not ask for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Driving:
-    """What the driver adds to each call."""
-
-    voice: str = "default"
-    language: str = "en"
-    """Of the voice; ISO 639-1."""
-    instructions: str = ""
-    tools: tuple[Tool, ...] = ()
-    most: int | None = None
-    """Pieces of text and calls that a reply may have; None has no bound."""
-    threshold: float | None = None
-    """Of the listener, as ``HearState.threshold``."""
-    first_s: float = 10.0
-    """Longest wait for a call's first answer: a cold replica needs seconds."""
-    next_s: float = 5.0
-    """Longest wait between two answers of a call."""
 
 
 INBOX = 512
@@ -318,7 +299,7 @@ class Session:
         most = driving.most if order.most is None else order.most
         taken, limited = 0, False
         usage: Usage | None = None
-        stream = self._stages.responder.reply(order.history, instructions, tools)
+        stream = self._stages.responder.reply(driving.informed(order.history), instructions, tools)
         async with aclosing(self._timely(stream)) as answers:
             async for one in answers:
                 if isinstance(one, Usage):

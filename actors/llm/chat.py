@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from actors.llm.knowledge import PROSE_MOST, KnowledgeWrong, known
 from streaming.stages import BadInput, History, Said, StageError, TextDelta, Tool, ToolCall, Usage
 
 log = logging.getLogger(__name__)
 
 _SILENCE = "The person has said nothing for a while. Say something short that helps the conversation on."
+_KNOWS = "This is what you know. Answer from it where a question touches it, in your own words:"
 
 
 class Chat:
@@ -31,10 +33,12 @@ class Chat:
         first_token_s: float = 15.0,
         between_tokens_s: float = 10.0,
         retries: int = 1,
+        knowledge_most: int = PROSE_MOST,
     ) -> None:
         """``base_url`` ends in ``/v1``; None means OpenAI's own. Servers at home need no key: leave it out.
 
         ``first_token_s`` bounds the wait for the first piece of a reply, ``between_tokens_s`` each wait after it.
+        ``knowledge_most``: characters of what a persona knows that the model's context has room for.
         Raises StageError if there is neither a URL nor a key.
         """
         import openai
@@ -50,6 +54,7 @@ class Chat:
         )
         self._model = model
         self._first, self._between = first_token_s, between_tokens_s
+        self._knowledge_most = knowledge_most
         self._where = str(self._client.base_url)
         log.info("language: model %s at %s", model, self._where)
 
@@ -58,18 +63,20 @@ class Chat:
     ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
         """The next reply, as the server writes it; calls of tools come at its end, then the tokens, if it counts them.
 
-        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short.
+        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short, a persona
+        that knows more than fits.
         Closing the iterator closes the request, so that the server stops writing.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._first
         calls = _Calls({})
+        request = self._request(history, instructions, tools)
         ended = False
         usage: Usage | None = None
         stream: Any = None
         try:
             async with asyncio.timeout_at(deadline):
-                stream = await self._client.chat.completions.create(**self._request(history, instructions, tools))
+                stream = await self._client.chat.completions.create(**request)
             while True:
                 async with asyncio.timeout_at(deadline):
                     chunk = await anext(stream, None)
@@ -104,7 +111,7 @@ class Chat:
         waited = history and history[-1].role == "user" and not history[-1].text.strip()
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": head + [_message(item) for item in _joined(history) if item.text.strip()],
+            "messages": head + [self._message(item) for item in _joined(history) if item.text.strip()],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -126,6 +133,33 @@ class Chat:
         """Whose fault it is: a conversation that is too long for the model is whoever sent it's."""
         too_long = getattr(error, "code", None) == "context_length_exceeded"
         return BadInput if too_long else StageError
+
+    def _message(self, item: Said) -> dict[str, Any]:
+        if item.role == "knowledge":
+            return {"role": "system", "content": self._informed(item.text)}
+        if item.role == "call":
+            function = {"name": item.function, "arguments": item.text}
+            called = [{"id": item.call_id, "type": "function", "function": function}]
+            return {"role": "assistant", "content": None, "tool_calls": called}
+        if item.role == "tool" and item.call_id:
+            return {"role": "tool", "tool_call_id": item.call_id, "content": item.text}
+        if item.role == "tool":  # nobody knows any more which call it answers
+            return {"role": "system", "content": f"Result of the function: {item.text}"}
+        # A dash tells the model that it was interrupted there, in the way books write it.
+        return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
+
+    def _informed(self, knowledge: str) -> str:
+        """What a persona knows as part of the prompt, whole. Raises StageError if it is too much, or cannot be read."""
+        try:
+            prose = known(knowledge).prose()
+        except KnowledgeWrong as error:
+            raise StageError(f"what this persona knows cannot be read: {error}") from error
+        if len(prose) > (most := self._knowledge_most):
+            raise StageError(
+                f"what this persona knows has {len(prose):,} characters, {most:,} are given to the model;"
+                " shorten it, or raise knowledge_most in llm.arguments"
+            )
+        return f"{_KNOWS}\n{prose}"
 
     def _reason(self, error: Exception) -> str:
         api, where = self._openai, self._where
@@ -178,19 +212,6 @@ def _joined(history: History) -> list[Said]:
         elif item.role not in ("call", "tool"):
             joined.append(item)
     return joined
-
-
-def _message(item: Said) -> dict[str, Any]:
-    if item.role == "call":
-        function = {"name": item.function, "arguments": item.text}
-        called = [{"id": item.call_id, "type": "function", "function": function}]
-        return {"role": "assistant", "content": None, "tool_calls": called}
-    if item.role == "tool" and item.call_id:
-        return {"role": "tool", "tool_call_id": item.call_id, "content": item.text}
-    if item.role == "tool":  # nobody knows any more which call it answers
-        return {"role": "system", "content": f"Result of the function: {item.text}"}
-    # A dash tells the model that it was interrupted there, in the way books write it.
-    return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
 
 
 @dataclass(frozen=True, slots=True)

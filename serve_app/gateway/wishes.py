@@ -5,7 +5,7 @@ GA and beta spellings are read; the GA one is shown. This file knows neither soc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +51,8 @@ TOKENS_MOST = 4_096
 INSTRUCTIONS_MOST = 32_000
 """Characters: what a model with a small context can still read."""
 TOOLS_MOST = 128
+THEIR_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
+"""Voices that OpenAI's clients must name one of: here each of them is the service's own voice."""
 
 
 class ClientError(ValueError):
@@ -71,6 +73,10 @@ class Wishes:
     """Of the face; None shows none."""
     sees_avatar: bool = False
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
+    persona: str = ""
+    """Its name; empty: whoever speaks where nobody is asked for."""
+    greeting: bool | None = None
+    """Whether it wants to be greeted; None: it has not said."""
     instructions: str = ""
     voice: str = "default"
     silent: bool = False
@@ -126,13 +132,19 @@ class Wishes:
         created, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
         return Agreed(answers=created, interrupts=interrupts, silent=self.silent, pace=pace)
 
-    def driving(self, usual: Driving) -> Driving:
-        """What goes with every call of a stage."""
+    def driving(self, usual: Driving, voices: Container[str] | None = frozenset()) -> Driving:
+        """What goes with every call of a stage: ``usual``, and what the client chose itself.
+
+        ``voices``: names that the voice engine knows, None if any may be one. A name that is none changes nothing.
+        """
+        known = self.voice not in THEIR_VOICES if voices is None else self.voice in voices
+        own_voice = known and self.voice != "default"
         named = [tool["name"] for tool in self.tools]
         threshold = (self.detection or {}).get("threshold", USUAL_THRESHOLD)
         there = isinstance(self.tool_choice, str) or self.tool_choice["name"] in named
         return replace(
             usual,
+            voice=self.voice if own_voice else usual.voice,
             instructions=self.instructions or usual.instructions,
             tools=chosen(self.tools, self.tool_choice if there and named else "auto"),
             most=self.most,
@@ -306,13 +318,16 @@ def _format(which: str) -> Any:
 
 
 def _avatar(wishes: Wishes, value: Any) -> Wishes:
-    video = (value or {}).get("video", {})
-    if "codec" not in video:
-        return replace(wishes, sees_avatar=True)
-    codec = video["codec"]
+    given = value or {}
+    persona, greeting = given.get("persona", wishes.persona), given.get("greeting", wishes.greeting)
+    if not isinstance(persona, str):
+        raise ClientError("invalid_value", f"persona is a name, not {persona!r}", param="avatar.persona")
+    if not isinstance(greeting, bool | None):
+        raise ClientError("invalid_value", f"greeting is true or false, not {greeting!r}", param="avatar.greeting")
+    codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    return replace(wishes, codec=codec, sees_avatar=True)
+    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
 
 
 _READERS: dict[str, Any] = {
