@@ -60,9 +60,9 @@ from streaming.stages import (
     FaceState,
     HearState,
     Judge,
-    Listener,
     Responder,
     Said,
+    SharedListener,
     Spoken,
     StageError,
     StageLost,
@@ -84,7 +84,7 @@ ClientOrder = Show | Hold | Resume | Cancel | Remember | HangUp
 class Stages:
     """Everything a session calls. A handle to a remote replica looks the same as an engine in this process."""
 
-    listener: Listener
+    listener: SharedListener
     transcriber: Transcriber
     responder: Responder
     voice: Voice
@@ -132,7 +132,7 @@ class Session:
         self._stages = stages
         self._client = client
         self._hear_state = HearState()
-        self.drive(driving or Driving())
+        self._driving = driving or Driving()
         self._memory = memory
         self._journal = journal
         self._inbox: Channel[Event] = Channel("session inbox", INBOX)
@@ -171,12 +171,11 @@ class Session:
         if not isinstance(event, Heard):
             await self._decide(event)
             return
-        if (
-            replace(self._hear_state, threshold=None) == HearState()
-        ):  # a conversation that was taken up again does not begin at 0
-            self._hear_state = HearState(event.at, False, event.at, event.at, threshold=self._driving.threshold)
-        voicings, state = self._stages.listener.hear(event.pcm, self._hear_state)
-        self._hear_state = state
+        if self._hear_state == HearState():  # a conversation that was taken up again does not begin at 0
+            self._hear_state = HearState(event.at, voiced_from=event.at, voiced_until=event.at)
+        answer = self._stages.listener.hear(event.pcm, replace(self._hear_state, threshold=self._driving.threshold))
+        voicings, state = answer if isinstance(answer, tuple) else await answer
+        self._hear_state = replace(state, threshold=None)
         quiet = state.at - state.voiced_until if state.speaking else 0
         await self._decide(replace(event, quiet=max(quiet, 0)))
         for voicing in voicings:
@@ -259,7 +258,6 @@ class Session:
     def drive(self, driving: Driving) -> None:
         """Add something else to each call from now on."""
         self._driving = driving
-        self._hear_state = replace(self._hear_state, threshold=driving.threshold)
 
     def _transcribe(self, order: Transcribe) -> None:
         """A final makes a partial that is still being worked on worthless."""
