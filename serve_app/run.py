@@ -56,7 +56,7 @@ async def _local(settings: Settings, say: Say) -> None:
     door = Door.of(settings.door, settings.gateway.host)
     async with archive(settings.store, owner=f"process {os.getpid()}") as kept:
         house = House(stages, settings.reporting_pace(), settings.driving(), archive=kept)
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
         while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody

@@ -52,6 +52,12 @@ class Entry:
         return clip if clip.is_file() else None
 
     @property
+    def portrait(self) -> Path | None:
+        """A still picture of it, JPEG, if there is one."""
+        still = self.folder / PORTRAIT
+        return still if still.is_file() else None
+
+    @property
     def built_in(self) -> bool:
         """True if it came with the program."""
         return self.folder.parent == BUILT_IN

@@ -48,7 +48,7 @@ class GatewayReplica:
         kept = await self._open.enter_async_context(archive(settings.store, owner=f"replica {uuid.uuid4().hex}"))
         self._drain_s = settings.gateway.drain_s
         house = House(remote_stages(settings), settings.reporting_pace(), settings.driving(), archive=kept)
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
         async with asyncio.timeout(STARTED_S):
             while not server.started:

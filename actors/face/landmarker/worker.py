@@ -2,9 +2,9 @@
 
 One line of JSON comes in, ``{"picture": base64, "most_pixels": n}``, and one goes out. Either the surroundings of the
 one face as plain RGB with its 478 landmarks in those pixels, ``{"width", "height", "rgb": base64, "points":
-[[x, y, z]...], "apart": pixels between the irises as they were}``, or ``{"refused": code, ...}``. What a refusal means for a person is told
-in actors/face/landmarks.py. It runs in an environment of its own (requirements.txt beside it) and imports nothing of
-ours.
+[[x, y, z]...], "apart": pixels between the irises as they were}``, or ``{"refused": code, ...}``. What a refusal means
+for a person is told in actors/face/landmarks.py. It runs in an environment of its own (requirements.txt beside it) and
+imports nothing of ours.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def fit(found: Found) -> Fitted:
     matrix = _placed(found)
     points = found.points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     height, width = found.pixels.shape[:2]
-    there = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, SIZE, flags=cv2.INTER_LINEAR)
+    there = np.asarray(cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, SIZE), np.uint8)
     column = there[int(np.clip(points[mesh.CHIN][1], 0, SIZE[1] - 1)) :, int(points[mesh.CHIN][0])]
     if np.count_nonzero(column) < _BELOW_CHIN:
         raise PictureRefused("too_tight", "the picture ends just below the chin; send one with neck and shoulders")

@@ -68,14 +68,15 @@ def _write_pictures(fitted: Fitted, folder: Path) -> None:
     mouth = shut(fitted.pixels, fitted.points)
     eyes = lids.eyes(fitted.points)
     x0, y0, x1, y1 = box = lids.box(eyes)
-    closed = [state[y0:y1, x0:x1] for state in lids.states(mouth.closed, eyes)]
+    blink = np.vstack([state[y0:y1, x0:x1] for state in lids.states(mouth.closed, eyes)])
+    small = cv2.resize(mouth.closed, (192, 288), interpolation=cv2.INTER_AREA)
     inner = patches(mouth, _brightness(mouth.closed, fitted))
     for name, (pixels, _) in inner.items():
         _write(folder / f"{name}.png", pixels)
     _write(folder / "closed.png", mouth.closed)
     _write(folder / "open.png", mouth.open)
-    _write(folder / "lids.png", np.vstack(closed))
-    _write(folder / "preview.png", np.asarray(cv2.resize(mouth.closed, (192, 288), interpolation=cv2.INTER_AREA)))
+    _write(folder / "lids.png", blink)
+    _write(folder / "preview.png", np.asarray(small, np.uint8))
     _write(folder / PORTRAIT, mouth.closed, cv2.IMWRITE_JPEG_QUALITY, 88)
     (folder / "rig.toml").write_text(rig_text(fitted.points, mouth, eyes, box, inner), "utf-8")
 

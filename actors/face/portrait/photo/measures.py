@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def _eye(points: Points, side: int, eye: Eye) -> list[str]:
     ]
 
 
-def _point(point: Points | tuple[float, float]) -> str:
+def _point(point: Any) -> str:
     return f"[{float(point[0]):.2f}, {float(point[1]):.2f}]"
 
 
