@@ -109,10 +109,10 @@ def find_face(picture: bytes, command: tuple[str, ...], time_s: float = TIME_S) 
         return _died(done.returncode, said)
     try:
         return _read(json.loads(done.stdout))
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, PictureRefused):
-            log.info("picture of %d bytes refused: %s", len(picture), said.splitlines()[-1] if said else error.code)
-            raise
+    except PictureRefused as error:
+        log.info("picture of %d bytes refused: %s", len(picture), said.splitlines()[-1] if said else error.code)
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LandmarksMissing(
             f"the part that finds faces answered nonsense ({error!r}); make it again: {SETUP}"
         ) from error

@@ -103,8 +103,8 @@ def _creased(pixels: Pixels, line: Points) -> Pixels:
     yy, xx = np.mgrid[y0:y1, x0:x1]
     off = yy - np.interp(xx[0], *line.T)
     within = np.clip(1.05 - np.abs((xx - middle) / half) ** 4, 0, 1)
-    dark = within * (0.62 * np.exp(-((off / 1.3) ** 2)) + 0.20 * np.exp(-((off / 4.5) ** 2)))
-    ink = 1 - dark[..., None] * np.array([0.95, 1.0, 0.82])  # blue, green, red: the line is warm
+    dark = within * (0.40 * np.exp(-((off / 1.2) ** 2)) + 0.14 * np.exp(-((off / 4.5) ** 2)))
+    ink = 1 - dark[..., None] * np.array([0.85, 1.0, 0.55])  # blue, green, red: the line is warm
     whole = pixels.copy()
     whole[y0:y1, x0:x1] = np.round(pixels[y0:y1, x0:x1] * ink)
     return whole
