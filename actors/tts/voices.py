@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from actors.data import data_folder
-from streaming.media import RATE, SAMPLE_BYTES
 
 _ID = re.compile(r"voice-[0-9a-f]{20}")
 
@@ -45,11 +44,6 @@ class Brought:
             return (own_folder() / f"{self.id}.pcm").read_bytes()
         except FileNotFoundError:
             raise VoiceUnknown(f"the voice {self.id} was erased; choose another") from None
-
-    @property
-    def seconds(self) -> float:
-        """Length of the recording."""
-        return (own_folder() / f"{self.id}.pcm").stat().st_size / SAMPLE_BYTES / RATE
 
 
 def own_folder() -> Path:
