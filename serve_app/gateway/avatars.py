@@ -92,13 +92,9 @@ def avatar_routes(shown: str) -> APIRouter:
     @routes.get("")
     async def listed() -> dict[str, Any]:
         """All avatars, and whether pictures can be taken in here: if not, `import.reason` says what to do."""
-        entries = await asyncio.to_thread(avatars.library)
-        reason = _missing()
-        return {
-            "avatars": [_told(entry) for entry in entries.values()],
-            "shown": shown,
-            "import": {"ready": not reason, "reason": reason},
-        }
+        entries, reason = await asyncio.to_thread(avatars.library), _missing()
+        told = [_told(entry) for entry in entries.values()]
+        return {"avatars": told, "shown": shown, "import": {"ready": not reason, "reason": reason}}
 
     @routes.post("", status_code=201)
     async def made(
@@ -136,15 +132,10 @@ def avatar_routes(shown: str) -> APIRouter:
     @routes.delete("/{avatar}", status_code=204)
     async def erased(avatar: str) -> None:
         """Erase an avatar of one's own; conversations that show it go on to their end."""
-        _entry(avatar)
-        if avatar == shown:
-            raise Refusal(
-                409, f"{avatar!r} is the face that this service shows; set face.avatar to another one first", "shown"
-            )
-        try:
-            await asyncio.to_thread(avatars.remove, avatar)
-        except avatars.AvatarBuiltIn as error:
-            raise Refusal(403, str(error), "built_in") from None
+        if avatar == shown and not _entry(avatar).built_in:
+            message = f"{avatar!r} is the face that this service shows; set face.avatar to another one first"
+            raise Refusal(409, message, "shown")
+        await asyncio.to_thread(_erased, avatar)
 
     return routes
 
@@ -164,6 +155,14 @@ def _entry(avatar: str) -> avatars.Entry:
     except avatars.AvatarUnknown:
         message = f"no avatar is called {avatar!r}; GET /avatars lists those that there are"
         raise Refusal(404, message, "no_avatar") from None
+
+
+def _erased(avatar: str) -> None:
+    """Erase it. Raises Refusal."""
+    try:
+        avatars.remove(_entry(avatar).avatar.id)
+    except avatars.AvatarBuiltIn as error:
+        raise Refusal(403, str(error), "built_in") from None
 
 
 def _told(entry: avatars.Entry) -> dict[str, Any]:

@@ -74,14 +74,7 @@ def voice_routes(house: House, engine: str) -> APIRouter:
             raise bad(CONSENT, "consent", "no_consent")
         if language not in LANGUAGES:
             raise bad(f"language is one of {', '.join(LANGUAGES)}, not {language!r}", "language")
-        try:
-            voice, new = await asyncio.to_thread(add, await file.read(), name, language)
-        except VoiceRefused as error:
-            raise bad(str(error), "file", "_".join(("voice", *error.faults))) from None
-        except OSError as error:
-            raise Refusal(
-                503, f"the voice cannot be stored: {error.strerror}; make room and try again", "not_stored"
-            ) from error
+        voice, new = await asyncio.to_thread(_added, await file.read(), name, language)
         answer.status_code = 201 if new else 200
         return _told(voice, able)
 
@@ -120,6 +113,17 @@ def _told(voice: voices.Brought, able: Skill) -> dict[str, Any]:
         "created": voice.created,
         "seconds": voice.measures.get("seconds"),
     }
+
+
+def _added(recording: bytes, name: str, language: str) -> tuple[voices.Brought, bool]:
+    """The voice, and whether it is new. Raises Refusal."""
+    try:
+        return add(recording, name, language)
+    except VoiceRefused as error:
+        raise bad(str(error), "file", "_".join(("voice", *error.faults))) from None
+    except OSError as error:
+        message = f"the voice cannot be stored: {error.strerror}; make room and try again"
+        raise Refusal(503, message, "not_stored") from error
 
 
 def _only(engine: str) -> str:

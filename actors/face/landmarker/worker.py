@@ -113,20 +113,48 @@ def _on_grey(image: Any) -> Any:
 
 
 def _faces(image: Any) -> dict[str, Any]:
-    """Look for faces; the surroundings of the only one."""
+    """Look for faces, and where there is none for a small one; the surroundings of the only one."""
     # MediaPipe's drawing helpers import matplotlib, which nothing here draws with.
     for name in ("matplotlib", "matplotlib.pyplot"):
         sys.modules.setdefault(name, types.ModuleType(name))
+    found = _meshes(image)
+    if not found:
+        parts = _far(image)
+        if len(parts) == 1:
+            image = image.crop(parts[0])
+            found = _meshes(image)
+        elif parts:
+            return {"refused": "two_faces"}
+    if len(found) != 1:
+        return {"refused": "two_faces" if found else "no_face"}
+    return _surroundings(image, found[0])
+
+
+def _meshes(image: Any) -> list[Any]:
+    """Landmarks in pixels of every face that takes up more than a twentieth or so of the picture."""
     import numpy as np
     from mediapipe.python.solutions import face_mesh  # pyright: ignore[reportMissingImports]
 
     with face_mesh.FaceMesh(static_image_mode=True, max_num_faces=FACES_MOST, refine_landmarks=True) as mesh:
         found = mesh.process(np.asarray(image)).multi_face_landmarks or []
-    if len(found) != 1:
-        return {"refused": "two_faces" if found else "no_face"}
     scale = np.array([image.width, image.height, image.width])
-    points = np.array([[p.x, p.y, p.z] for p in found[0].landmark]) * scale
-    return _surroundings(image, points)
+    return [np.array([[p.x, p.y, p.z] for p in face.landmark]) * scale for face in found]
+
+
+def _far(image: Any) -> list[tuple[int, int, int, int]]:
+    """Parts of the picture with a small face in the middle, by MediaPipe's detector for whole rooms."""
+    import numpy as np
+    from mediapipe.python.solutions import face_detection  # pyright: ignore[reportMissingImports]
+
+    with face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.5) as detector:
+        found = detector.process(np.asarray(image)).detections or []
+    parts = []
+    for face in found:
+        box = face.location_data.relative_bounding_box
+        x, y = (box.xmin + box.width / 2) * image.width, (box.ymin + box.height / 2) * image.height
+        half = 2.5 * max(box.width * image.width, box.height * image.height)
+        parts.append((max(0, int(x - half)), max(0, int(y - half)), int(x + half), int(y + half)))
+    return [(x0, y0, min(x1, image.width), min(y1, image.height)) for x0, y0, x1, y1 in parts]
 
 
 def _surroundings(image: Any, points: Any) -> dict[str, Any]:

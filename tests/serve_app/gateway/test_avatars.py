@@ -163,9 +163,9 @@ async def test_a_fifth_picture_waits_no_more() -> None:
 
 def test_ones_own_are_erased_and_the_others_stay(client: TestClient) -> None:
     own()
-    refused(client.delete("/avatars/default"), 409, "the face that this service shows")
-    with gateway(shown=Avatar("another", 384, 576, 384, 576)) as elsewhere:
-        refused(elsewhere.delete("/avatars/default"), 403, "came with the program")
+    refused(client.delete("/avatars/default"), 403, "came with the program")
+    with gateway(shown=Avatar("own-1", 384, 576, 384, 576)) as elsewhere:
+        refused(elsewhere.delete("/avatars/own-1"), 409, "the face that this service shows")
     assert client.delete("/avatars/own-1").status_code == 204
     refused(client.delete("/avatars/own-1"), 404, "no avatar is called 'own-1'")
     assert list(own_folder().iterdir()) == []

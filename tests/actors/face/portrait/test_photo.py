@@ -189,7 +189,7 @@ def test_an_open_mouth_is_shut_and_what_was_in_it_is_gone() -> None:
     closed = shut(face.pixels, face.points)
     assert closed.closed is closed.open, "lips that are together are left as they are"
     points, pixels = face.points.copy(), face.pixels.copy()
-    between = np.interp(np.arange(576), *closed.line.T, 0, 0)
+    between = np.interp(np.arange(576.0), closed.line[:, 0], closed.line[:, 1], 0, 0)
     shape = np.sin(np.linspace(0, math.pi, 11))
     lower = [*mesh.INNER_BOTTOM], [*mesh.LIP_BOTTOM]
     for row in lower:
