@@ -13,9 +13,7 @@ from dataclasses import asdict
 from typing import Any, assert_never
 
 from streaming.commands import (
-    Cancel,
     Command,
-    Cut,
     Failed,
     HangUp,
     Hold,
@@ -59,12 +57,10 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
+from streaming.floor import Floor
 from streaming.guard import Guard
-from streaming.items import Record
 from streaming.pace import Pace
-from streaming.reply import Reply
 from streaming.stages import Codec, History, Said
-from streaming.states import TRANSITIONS, FutureTurn, IdleLoop
 
 
 class Conversation:
@@ -81,31 +77,36 @@ class Conversation:
     ) -> None:
         """``codec`` None shows no face; ``live`` False takes turns from push-to-talk and text only."""
         self.session = session
-        self.state: State = "idle"
-        self.turn = 0
-        self.late: Counter[str] = Counter()
-        """Events that came for a reply or an utterance that was over, by name."""
         self._pace = pace or Pace()
-        self._seed = seed
-        self._codec: Codec | None = codec
-        self._live = live
-        self._agreed = Agreed(live)
+        self._settings: dict[str, Any] = {"seed": seed, "codec": codec, "live": live}
+        self._floor = Floor(session, Agreed(live), seed=seed, codec=codec)
         self._due: Requested | None = None
-        self._record = Record()
         self._ears = Ears(self._pace)
         self._guard = Guard(self._pace)
-        self._reply: Reply | None = None
-        self._now = 0
-        self._idle = IdleLoop()
+
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        return self._floor.state
+
+    @property
+    def turn(self) -> int:
+        """Number of the newest reply."""
+        return self._floor.turn
+
+    @property
+    def late(self) -> Counter[str]:
+        """Events that came for a reply or an utterance that was over, by name."""
+        return self._floor.late
 
     @property
     def history(self) -> History:
         """Who said what so far, as it was heard."""
-        return self._record.history
+        return self._floor.record.history
 
     def settings(self) -> dict[str, Any]:
         """Everything but the session's name that a conversation is made of, as plain JSON values."""
-        return {"pace": asdict(self._pace), "seed": self._seed, "codec": self._codec, "live": self._live}
+        return {"pace": asdict(self._pace), **self._settings}
 
     @classmethod
     def like(cls, session: str, settings: dict[str, Any]) -> Conversation:
@@ -158,7 +159,7 @@ class Conversation:
 
     def _hear(self, block: Heard) -> list[Command]:
         """One more block of sound: in what was taken for our own voice, somebody else's may begin."""
-        self._guard.follow(self._reply, self._ears.now)
+        self._guard.follow(self._floor.reply, self._ears.now)
         orders: list[Command] = [*self._guard.clean(self._ears.heard(block.pcm, block.at, block.quiet))]
         now = self._ears.now
         if self._guard.clears(self._ears.last(self._pace.echo_window), now, block.quiet):
@@ -169,11 +170,11 @@ class Conversation:
         self._guard.suspect = False
         orders = self._guard.clean(self._ears.paused(at))
         # "Mhm" is no whole sentence either: a held reply must not wait as long as one that goes on.
-        return [*orders, *(self._ears.ask_judge() if self._reply is None else [])]
+        return [*orders, *(self._ears.ask_judge() if self._floor.reply is None else [])]
 
     def _begin_to_listen(self, at: int) -> list[Command]:
         """Speech: somebody's, unless a loudspeaker brings us our own."""
-        if not (self._agreed.live or self._ears.pressed):
+        if not (self._floor.agreed.live or self._ears.pressed):
             return []
         if not self._ears.open and self._guard.suspects(self._ears.last(self._pace.echo_window), self._ears.now):
             return []
@@ -183,37 +184,37 @@ class Conversation:
     def _make_way(self, at: int, first: int) -> list[Command]:
         """Somebody speaks: a reply is held, not cancelled, for it may be a cough. ``first`` samples may hold words."""
         self._ears.started(at)
-        if self._reply is None:
-            return self._enter("listening")
-        if not self._agreed.interrupts or self._reply.held:
+        if self._floor.reply is None:
+            return self._floor.enter("listening")
+        if not self._floor.agreed.interrupts or self._floor.reply.held:
             return []
         self._ears.first = first
-        self._reply.hold()
-        return [Hold(self.turn), *self._enter("held")]
+        self._floor.reply.hold()
+        return [Hold(self.turn), *self._floor.enter("held")]
 
     def _press(self, at: int, interrupts: bool) -> list[Command]:
         """The button is no cough: it cancels at once."""
         orders = self._cut() if interrupts else []
         self._guard.forget()
         self._ears.press(at)
-        return [*orders, *(self._enter("listening") if self._reply is None else [])]
+        return [*orders, *(self._floor.enter("listening") if self._floor.reply is None else [])]
 
     def _understand(self, text: str, language: str | None, until: int) -> list[Command]:
         if not self._ears.took(text, language, until):
-            self.late["UserSaying" if language is None else "UserSaid"] += 1
+            self._floor.late["UserSaying" if language is None else "UserSaid"] += 1
             return []
         if not text or self._is_ours(text, until):
             return []
         orders: list[Command] = [Show(UserCaption(text, final=False))]
-        if self._reply is not None and self._agreed.interrupts and says_something(text):
-            orders += [*self._cut(), *self._enter("listening"), *self._ears.ask_judge()]
+        if self._floor.reply is not None and self._floor.agreed.interrupts and says_something(text):
+            orders += [*self._cut(), *self._floor.enter("listening"), *self._ears.ask_judge()]
         return orders
 
     def _is_ours(self, text: str, until: int) -> bool:
         """Whether what was understood came out of the loudspeaker, or is too short to be told from that."""
         if self._guard.repeats(text, self._ears.begun, until):
             return True
-        interrupting = self._reply is not None and self._guard.over and not self._ears.pressed
+        interrupting = self._floor.reply is not None and self._guard.over and not self._ears.pressed
         return interrupting and self._ears.voiced(until) < self._pace.echo_brief and not says_stop(text)
 
     def _take_text(self, text: str) -> list[Command]:
@@ -225,31 +226,16 @@ class Conversation:
 
     def _open_turn(self, text: str) -> list[Command]:
         self._due = None
-        said = self._record.add(Said("user", text, self.turn + 1))
-        return [Show(UserCaption(text, final=True)), *said, *self._open_reply(Requested())]
-
-    def _open_reply(self, wanted: Requested) -> list[Command]:
-        self.turn += 1
-        self._reply = Reply(
-            self.session,
-            self.turn,
-            self.history,
-            self._pace,
-            seed=self._seed,
-            idle_frame=self._idle.frame(self._now, self._pace.start_frames),
-            codec=self._codec,
-            wanted=wanted,
-            silent=self._agreed.silent if wanted.silent is None else wanted.silent,
-        )
-        return [*self._enter("thinking"), *self._reply.begin()]
+        said = self._floor.record.add(Said("user", text, self.turn + 1))
+        return [Show(UserCaption(text, final=True)), *said, *self._floor.open(Requested(), self._pace)]
 
     def _turn_taken(self, text: str, until: int) -> list[Command]:
         """A turn is over: answer it now, or when the reply under way is over, or when the client asks."""
-        if self._agreed.answers and (self._agreed.interrupts or self._reply is None):
+        if self._floor.agreed.answers and (self._floor.agreed.interrupts or self._floor.reply is None):
             return [*self._cut(), *self._open_turn(text)]
-        if self._agreed.answers:
+        if self._floor.agreed.answers:
             self._due = self._due or Requested()
-        said = self._record.add(Said("user", text, self.turn, id=f"heard_{until}"))
+        said = self._floor.record.add(Said("user", text, self.turn, id=f"heard_{until}"))
         return [Show(UserCaption(text, final=True)), *said, *self._rest()]
 
     # ---- the client ----------------------------------------------------------------------------------------
@@ -257,9 +243,9 @@ class Conversation:
     def _obey(self, event: Added | Removed | Truncated | Requested | Stopped | Dropped | Agreed) -> list[Command]:
         match event:
             case Added(item, after):
-                return self._record.add(item, after)
+                return self._floor.record.add(item, after)
             case Removed(name):
-                self._record.remove(name)
+                self._floor.record.remove(name)
                 return []
             case Truncated(turn, pts):
                 return self._trim(turn, pts)
@@ -272,7 +258,7 @@ class Conversation:
                 self._ears.discard()
                 return self._nothing_said()
             case Agreed(pace=pace):
-                self._agreed = event
+                self._floor.agreed = event
                 self._pace = pace or self._pace
                 self._ears.at_pace(self._pace)
                 self._guard.at_pace(self._pace)
@@ -282,46 +268,38 @@ class Conversation:
 
     def _trim(self, turn: int, pts: int) -> list[Command]:
         """The client knows best what left its loudspeaker; a reply under way ends there."""
-        if self._reply is not None and self._reply.turn == turn:
-            self._reply.heard_until(pts)
-            text = self._reply.heard()
+        if self._floor.reply is not None and self._floor.reply.turn == turn:
+            self._floor.reply.heard_until(pts)
+            text = self._floor.reply.heard()
             return [*self._cut(), Show(Trimmed(turn, pts, text)), *self._rest()]
-        shorter = self._record.shorten(turn, pts)
+        shorter = self._floor.record.shorten(turn, pts)
         if shorter is None:
-            self.late["Truncated"] += 1
+            self._floor.late["Truncated"] += 1
             return []
         text, orders = shorter
         return [Show(Trimmed(turn, pts, text)), *orders]
 
     def _rest(self) -> list[Command]:
         """The state when nobody has the turn, or somebody speaks on."""
-        return [] if self._reply else self._enter("listening" if self._ears.open else "idle")
+        return [] if self._floor.reply else self._floor.enter("listening" if self._ears.open else "idle")
 
     # ---- the reply -----------------------------------------------------------------------------------------
 
     def _hear_of_reply(self, event: OfReply) -> list[Command]:
-        reply = self._current(event.turn, type(event).__name__)
+        reply = self._floor.current(event.turn, type(event).__name__)
         return reply.on(event) if reply else []
-
-    def _current(self, turn: int, name: str) -> Reply | None:
-        if turn > self.turn:
-            raise FutureTurn(f"{name} for reply {turn}, but the newest is {self.turn}")
-        if turn < self.turn or self._reply is None:
-            self.late[name] += 1
-            return None
-        return self._reply
 
     def _played(self, turn: int, pts: int) -> list[Command]:
         if turn == 0:
-            self._idle.reported(pts, self._now)
+            self._floor.idles_at(pts)
             return []
-        reply = self._current(turn, "Played")
+        reply = self._floor.current(turn, "Played")
         return reply.played(pts) if reply else []
 
     def _tick(self, now: int) -> list[Command]:
-        self._now = max(self._now, now)
-        self._ears.tick(self._now)
-        return self._reply.tick(self._now) if self._reply else []
+        self._floor.now = now = max(self._floor.now, now)
+        self._ears.tick(now)
+        return self._floor.reply.tick(now) if self._floor.reply else []
 
     def _failed(self, event: StageFailed) -> list[Command]:
         if event.stage == "asr":
@@ -329,7 +307,7 @@ class Conversation:
                 return [*self._guard.clean(again)]
             self._ears.discard()
             return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]
-        reply = self._current(event.turn, "StageFailed")
+        reply = self._floor.current(event.turn, "StageFailed")
         return reply.failed(event) if reply else []
 
     # ---- what follows --------------------------------------------------------------------------------------
@@ -341,60 +319,36 @@ class Conversation:
             worth = self._worth(understood)
             self._ears.discard()
             orders += self._turn_taken(understood.text, understood.until) if worth else self._nothing_said()
-        reply = self._reply
+        reply = self._floor.reply
         if reply is not None and self.state == "thinking" and reply.audible:
-            orders += self._enter("speaking")
+            orders += self._floor.enter("speaking")
         due = self._due if not self._ears.awaited else None
         if reply is not None and (reply.finished or (reply.ended and due)):
-            orders += self._remember(reply, reply.text.strip(), cut=False)
-            self._close_reply(reply)
+            self._ears.first = None
+            orders += self._floor.finish(reply)
             orders += [] if due else self._rest()
-        if due and self._reply is None:
+        if due and self._floor.reply is None:
             self._due = None
-            orders += self._open_reply(due)
+            orders += self._floor.open(due, self._pace)
         return orders
 
     def _worth(self, understood: Understood) -> bool:
         """Whether it is to be answered: words that are not our own; while we speak, no "mhm" either."""
         if self._is_ours(understood.text, understood.until):
             return False
-        return says_something(understood.text) or (understood.text.strip() != "" and self._reply is None)
+        return says_something(understood.text) or (understood.text.strip() != "" and self._floor.reply is None)
 
     def _nothing_said(self) -> list[Command]:
         """A cough, a door, "mhm", our own voice: a held reply goes on."""
         self._ears.first = None
-        if self._reply is None:
-            return self._enter("idle") if self.state == "listening" else []
-        if not self._reply.held:
+        if self._floor.reply is None:
+            return self._floor.enter("idle") if self.state == "listening" else []
+        if not self._floor.reply.held:
             return []
-        entered = self._enter("speaking" if self._reply.audible else "thinking")
-        return [Resume(self.turn), *entered, *self._reply.resume()]
+        entered = self._floor.enter("speaking" if self._floor.reply.audible else "thinking")
+        return [Resume(self.turn), *entered, *self._floor.reply.resume()]
 
     def _cut(self) -> list[Command]:
-        """Stop the reply, if there is one; what counts as said is what was heard."""
-        reply = self._reply
-        if reply is None:
-            return []
-        reply.hold()
-        text = reply.heard()
-        shown = Show(Cut(self.turn, reply.playhead, text))
-        self._close_reply(reply)
-        return [Cancel(self.turn), shown, *self._remember(reply, text, cut=True)]
-
-    def _close_reply(self, reply: Reply) -> None:
-        self.late += reply.late
-        self._record.close(reply.turn, reply.close())
-        self._reply = None
+        """Stop the reply, if there is one."""
         self._ears.first = None
-
-    def _remember(self, reply: Reply, text: str, *, cut: bool) -> list[Command]:
-        said = [Said("assistant", text, reply.turn, cut)] if text else []
-        return [order for item in [*said, *reply.calls] for order in self._record.add(item)]
-
-    def _enter(self, state: State) -> list[Command]:
-        if state == self.state and state != "thinking":
-            return []
-        if state not in TRANSITIONS[self.state]:
-            raise RuntimeError(f"a conversation cannot go from {self.state} to {state}")
-        self.state = state
-        return [Show(StateChanged(state, self.turn))]
+        return self._floor.cut()

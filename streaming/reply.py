@@ -15,7 +15,6 @@ from zlib import crc32
 
 from streaming.clips import Clips
 from streaming.commands import (
-    Animate,
     Ask,
     Audio,
     Called,
@@ -28,6 +27,7 @@ from streaming.commands import (
     Show,
     Speak,
 )
+from streaming.drawing import Drawing
 from streaming.events import (
     ClipEnded,
     FaceEnded,
@@ -41,12 +41,10 @@ from streaming.events import (
     StageFailed,
     StageName,
 )
-from streaming.media import FRAME, RATE, SAMPLE_BYTES, FramePacket, frames_for
+from streaming.media import RATE, SAMPLE_BYTES
 from streaming.pace import Pace
-from streaming.stages import Codec, FaceState, History, Said, Span, ToolCall
-from streaming.timeline import CONTEXT, Timeline
-
-IDLE_FRAMES = 250
+from streaming.stages import Codec, History, Said, ToolCall
+from streaming.timeline import Timeline
 
 
 class Reply:
@@ -75,12 +73,11 @@ class Reply:
         """Functions that it asked for."""
         self._wanted = wanted or Requested()
         self._silent = silent
-        self._session = session
         self._history = history
         self._pace = pace
         self._seed = crc32(f"{session}/{turn}/{seed}".encode())
-        self._idle_frame = idle_frame
-        self._codec: Codec | None = None if silent else codec
+        shown: Codec | None = None if silent else codec
+        self._drawing = Drawing(session, turn, pace, self.late, seed=self._seed, idle_frame=idle_frame, codec=shown)
         self._timeline = Timeline()
         # Text and voice.
         self._clips = Clips()
@@ -95,12 +92,6 @@ class Reply:
         self._ended = False
         self._clock: int | None = None
         self._now = 0
-        # The face.
-        self._drawn = 0
-        self._arrived = 0
-        self._span: Animate | None = None
-        self._state: FaceState | None = None
-        self._packets: list[FramePacket] = []
 
     # ---- what can be asked ---------------------------------------------------------------------------------
 
@@ -212,23 +203,13 @@ class Reply:
         return self.proceed()
 
     def drew(self, event: FramesReady) -> list[Command]:
-        """Pictures of the span that is being drawn; none is taken twice."""
-        for packet in event.packets:
-            if self._span is None or packet.pts < self._arrived:
-                self.late["FramesReady"] += 1
-                continue
-            self._packets.append(packet)
-            self._arrived = packet.pts + FRAME
+        """Pictures of the span that is being drawn."""
+        self._drawing.drew(event)
         return self.proceed()
 
     def drew_span(self, event: FaceEnded) -> list[Command]:
-        """The span that is being drawn is complete; the end of an earlier attempt at another one says nothing."""
-        if self._span is None or event.state.pts != self._drawn:
-            self.late["FaceEnded"] += 1
-            return []
-        self._state, self._span = event.state, None
-        self._arrived = self._drawn
-        return self.proceed()
+        """The span that is being drawn is complete."""
+        return self.proceed() if self._drawing.drew_span(event) else []
 
     def played(self, pts: int) -> list[Command]:
         """The client's playhead; it cannot be past what was sent, nor go back."""
@@ -260,7 +241,7 @@ class Reply:
             return [again]
         shown = Show(Failed(self.turn, event.stage, event.reason))
         if event.stage == "face":
-            self._span, self._codec = None, None
+            self._drawing.stop()
             return [shown, Show(Notice(self.turn, "voice", event.reason)), *self.proceed()]
         if event.stage == "tts":
             self._speaking, self._mute = None, True
@@ -320,68 +301,34 @@ class Reply:
             self.playhead = self._sent
 
     def _send_pictures(self) -> Iterator[Command]:
-        if self._packets:
-            packets, self._packets = tuple(self._packets), []
+        if packets := self._drawing.take():
             yield Show(Frames(self.turn, packets))
 
     def _draw(self) -> Iterator[Command]:
-        if self._span is not None or self._codec is None:
-            return
-        total, spoken = self._timeline.total, self._spoken
-        known = frames_for(total) if spoken else max(total - self._pace.look_ahead, 0) // FRAME
-        wanted = known if self._horizon is None else min(known, self._horizon // FRAME)
-        done = self._drawn // FRAME
-        count = min(wanted - done, self._pace.span_frames)
-        last = spoken and done + count == frames_for(total)
-        if not last:  # the face must not come so near to an end that it has not been told of
-            count = min(count, max(total - self._pace.look_ahead, 0) // FRAME - done)
-        if count > 0 and (last or done == 0 or count >= self._pace.span_least):
-            self._span = Animate(self.turn, self._span_of(count, last=last), self._state)
-            self._drawn += count * FRAME
-            yield self._span
-
-    def _span_of(self, count: int, *, last: bool) -> Span:
-        pts = self._drawn
-        stop = min(self._timeline.total, pts + count * FRAME + self._pace.span_sound)
-        return Span(
-            session=self._session,
-            turn=self.turn,
-            pts=pts,
-            pcm24k=self._timeline.sound(pts, stop),
-            want_frames=count,
-            phones=self._timeline.phones(pts - CONTEXT, stop),
-            last=last,
-            seed=self._seed,
-            plan="",
-            codec=self._codec or "h264",
-            slack_ms=(pts - self.playhead) * 1000 // RATE,
-            idle_frame=self._idle_frame,
-        )
+        if span := self._drawing.next(self._timeline, self.playhead, self._horizon, spoken=self._spoken):
+            yield span
 
     def _send_end(self) -> Iterator[Command]:
-        drawn = self._codec is None or (self._span is None and self._drawn >= self._timeline.total)
-        sent = self._text_done and self._spoken and self._sent == self._timeline.total
-        if sent and drawn and not self._ended:
+        total = self._timeline.total
+        sent = self._text_done and self._spoken and self._sent == total
+        if sent and self._drawing.finished(total) and not self._ended:
             self._ended = True
-            frames = frames_for(self._timeline.total)
-            yield Show(Ended(self.turn, self._timeline.total, (self._idle_frame + frames) % IDLE_FRAMES))
+            yield Show(Ended(self.turn, total, self._drawing.idle_frame(total)))
 
     # ---- when something breaks -----------------------------------------------------------------------------
 
     def _again(self, stage: StageName) -> Command | None:
         """The repeated call, or None if it was a repeat itself or cannot be repeated without saying things twice."""
         order: Command | None = None
-        call = (stage, 0)
+        call: tuple[StageName, int] = (stage, 0)
         if stage == "llm" and not self.text and not self.calls:
             order = self._ask()
         elif stage == "tts" and self._speaking is not None:
             call = (stage, self._clip)
             order = self._speaking = replace(self._speaking, skip=self._timeline.spoken_of_clip())
-        elif stage == "face" and self._span is not None:
-            span = self._span.span
-            call = (stage, span.pts)
-            self._span = replace(self._span, span=replace(span, skip=(self._arrived - span.pts) // FRAME))
-            order = self._span
+        elif stage == "face" and (again := self._drawing.again()):
+            pts, order = again
+            call = (stage, pts)
         if order is None or call in self._repeated:
             return None
         self._repeated.add(call)

@@ -6,8 +6,8 @@ This file knows no conversation.
 from __future__ import annotations
 
 from streaming.commands import State
+from streaming.drawing import IDLE_FRAMES
 from streaming.media import FPS, FRAME
-from streaming.reply import IDLE_FRAMES
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     "idle": frozenset({"listening", "thinking"}),

@@ -29,6 +29,7 @@ from streaming.commands import (
 )
 from streaming.conversation import Conversation
 from streaming.events import (
+    Agreed,
     ClipEnded,
     FaceEnded,
     FramesReady,
@@ -50,6 +51,7 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
+from streaming.floor import Floor
 from streaming.journal import decode, encode
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.pace import Eagerness, Pace
@@ -379,6 +381,13 @@ def test_the_end_of_an_earlier_attempt_does_not_end_the_span_that_is_being_drawn
     assert all(c.state is not None and c.state.pts == c.span.pts for c in told if isinstance(c, Animate))
 
 
+def test_a_face_that_is_lost_with_nothing_to_draw_is_asked_for_no_more() -> None:
+    talk = Conversation("story", Pace.file())
+    asked(talk)
+    told = talk.on(StageFailed(1, "face", "replica died", lost=True))
+    assert shown(told, Notice) == [Notice(1, "voice", "replica died")]
+
+
 def test_a_face_that_breaks_leaves_the_voice() -> None:
     talk = Conversation("story", Pace.file())
     speak = asked(talk)
@@ -548,9 +557,9 @@ def test_a_failure_in_silence_changes_nothing() -> None:
 
 
 def test_an_impossible_step_is_refused() -> None:
-    talk = Conversation("story")
+    floor = Floor("story", Agreed(), seed=0, codec=None)
     with pytest.raises(RuntimeError, match="from idle to speaking"):
-        talk._enter("speaking")
+        floor.enter("speaking")
     assert set(TRANSITIONS) == {state for reached in TRANSITIONS.values() for state in reached} | {"idle"}
 
 

@@ -199,7 +199,7 @@ class World:
     def step(self) -> None:
         event = self.next_event()
         late_before = sum(self.talk.late.values())
-        current, active = self.talk.turn, self.talk._reply is not None
+        current, active = self.talk.turn, self.talk._floor.reply is not None
         commands = self.talk.on(event)
         if isinstance(event, SpeechReady) and event.turn == current and active:
             self.spoken[event.turn] = self.spoken.get(event.turn, 0) + len(event.pcm) // 2
@@ -245,7 +245,7 @@ class World:
                 pass
 
     def reply_playhead(self, turn: int) -> int:
-        reply = self.talk._reply
+        reply = self.talk._floor.reply
         return reply.playhead if reply is not None and reply.turn == turn else self.sent.get(turn, 0)
 
     def check_voice_lead(self, turn: int) -> None:

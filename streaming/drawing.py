@@ -1,0 +1,132 @@
+"""The pictures of one reply: which span the face is asked for next, and what has come of it.
+
+One span is drawn at a time; a lost replica's is asked for again, once, and no picture is taken twice. This file knows
+neither text nor voice nor how far the client is: reply.py says how much may be drawn now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from streaming.commands import Animate
+from streaming.events import FaceEnded, FramesReady
+from streaming.media import FRAME, RATE, FramePacket, frames_for
+from streaming.pace import Pace
+from streaming.stages import Codec, FaceState, Span
+from streaming.timeline import CONTEXT, Timeline
+
+IDLE_FRAMES = 250
+
+
+class Drawing:
+    """What the face is doing for reply ``turn``. ``codec`` None draws nothing."""
+
+    def __init__(
+        self,
+        session: str,
+        turn: int,
+        pace: Pace,
+        late: Counter[str],
+        *,
+        seed: int,
+        idle_frame: int,
+        codec: Codec | None,
+    ) -> None:
+        """``late`` counts the events that came for what is over."""
+        self._late = late
+        self._session = session
+        self._turn = turn
+        self._pace = pace
+        self._seed = seed
+        self._idle_frame = idle_frame
+        self._codec: Codec | None = codec
+        self._drawn = 0
+        self._arrived = 0
+        self._span: Animate | None = None
+        self._state: FaceState | None = None
+        self._packets: list[FramePacket] = []
+
+    def finished(self, total: int) -> bool:
+        """True if nothing is left to draw of ``total`` samples."""
+        return self._codec is None or (self._span is None and self._drawn >= total)
+
+    def idle_frame(self, total: int) -> int:
+        """Frame of the idle loop that follows ``total`` samples of the reply."""
+        return (self._idle_frame + frames_for(total)) % IDLE_FRAMES
+
+    def stop(self) -> None:
+        """The face failed: draw nothing more."""
+        self._span, self._codec = None, None
+
+    # ---- what comes ----------------------------------------------------------------------------------------
+
+    def drew(self, event: FramesReady) -> None:
+        """Pictures of the span that is being drawn; none is taken twice."""
+        for packet in event.packets:
+            if self._span is None or packet.pts < self._arrived:
+                self._late["FramesReady"] += 1
+                continue
+            self._packets.append(packet)
+            self._arrived = packet.pts + FRAME
+
+    def drew_span(self, event: FaceEnded) -> bool:
+        """The span that is being drawn is complete; False for the end of an earlier attempt: it says nothing."""
+        if self._span is None or event.state.pts != self._drawn:
+            self._late["FaceEnded"] += 1
+            return False
+        self._state, self._span = event.state, None
+        self._arrived = self._drawn
+        return True
+
+    def take(self) -> tuple[FramePacket, ...]:
+        """The pictures that came since they were last taken."""
+        packets, self._packets = tuple(self._packets), []
+        return packets
+
+    # ---- what is asked for ---------------------------------------------------------------------------------
+
+    def next(self, timeline: Timeline, playhead: int, horizon: int | None, *, spoken: bool) -> Animate | None:
+        """The next span, if enough is known for one. Nothing past ``horizon``; ``spoken``: no more sound will come."""
+        if self._span is not None or self._codec is None:
+            return None
+        total = timeline.total
+        sure = max(total - self._pace.look_ahead, 0) // FRAME
+        known = frames_for(total) if spoken else sure
+        wanted = known if horizon is None else min(known, horizon // FRAME)
+        done = self._drawn // FRAME
+        count = min(wanted - done, self._pace.span_frames)
+        last = spoken and done + count == frames_for(total)
+        if not last:  # the face must not come so near to an end that it has not been told of
+            count = min(count, sure - done)
+        if count <= 0 or not (last or done == 0 or count >= self._pace.span_least):
+            return None
+        self._span = Animate(self._turn, self._span_of(timeline, playhead, count, last=last), self._state)
+        self._drawn += count * FRAME
+        return self._span
+
+    def again(self) -> tuple[int, Animate] | None:
+        """The span under way once more, without what arrived of it, and its pts; None if there is none."""
+        if self._span is None:
+            return None
+        span = self._span.span
+        self._span = replace(self._span, span=replace(span, skip=(self._arrived - span.pts) // FRAME))
+        return span.pts, self._span
+
+    def _span_of(self, timeline: Timeline, playhead: int, count: int, *, last: bool) -> Span:
+        pts = self._drawn
+        stop = min(timeline.total, pts + count * FRAME + self._pace.span_sound)
+        return Span(
+            session=self._session,
+            turn=self._turn,
+            pts=pts,
+            pcm24k=timeline.sound(pts, stop),
+            want_frames=count,
+            phones=timeline.phones(pts - CONTEXT, stop),
+            last=last,
+            seed=self._seed,
+            plan="",
+            codec=self._codec or "h264",
+            slack_ms=(pts - playhead) * 1000 // RATE,
+            idle_frame=self._idle_frame,
+        )

@@ -1,0 +1,108 @@
+"""Who has the floor: the state of a conversation, the reply under way if there is one, and what is remembered.
+
+It opens replies, cuts and closes them, and keeps the state within its table. It hears nothing and decides nothing:
+conversation.py says when.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from streaming.commands import Cancel, Command, Cut, Show, State, StateChanged
+from streaming.events import Agreed, Requested
+from streaming.items import Record
+from streaming.pace import Pace
+from streaming.reply import Reply
+from streaming.stages import Codec, Said
+from streaming.states import TRANSITIONS, FutureTurn, IdleLoop
+
+
+class Floor:
+    """What is being done, by the newest turn number."""
+
+    def __init__(self, session: str, agreed: Agreed, *, seed: int, codec: Codec | None) -> None:
+        self.state: State = "idle"
+        self.turn = 0
+        self.reply: Reply | None = None
+        self.record = Record()
+        self.agreed = agreed
+        self.late: Counter[str] = Counter()
+        """Events that came for a reply or an utterance that was over, by name."""
+        self.now = 0
+        """Milliseconds since the session began."""
+        self._session = session
+        self._seed = seed
+        self._codec: Codec | None = codec
+        self._idle = IdleLoop()
+
+    # ---- the state -----------------------------------------------------------------------------------------
+
+    def enter(self, state: State) -> list[Command]:
+        """Go to another state; nothing if it is this one."""
+        if state == self.state and state != "thinking":
+            return []
+        if state not in TRANSITIONS[self.state]:
+            raise RuntimeError(f"a conversation cannot go from {self.state} to {state}")
+        self.state = state
+        return [Show(StateChanged(state, self.turn))]
+
+    def idles_at(self, pts: int) -> None:
+        """The client shows sample ``pts`` of the idle loop."""
+        self._idle.reported(pts, self.now)
+
+    # ---- the reply -----------------------------------------------------------------------------------------
+
+    def open(self, wanted: Requested, pace: Pace) -> list[Command]:
+        """Begin the next reply."""
+        self.turn += 1
+        self.reply = self.made(wanted, pace, self._idle.frame(self.now, pace.start_frames))
+        return [*self.enter("thinking"), *self.reply.begin()]
+
+    def made(self, wanted: Requested, pace: Pace, idle_frame: int) -> Reply:
+        """A reply of this turn, not begun."""
+        return Reply(
+            self._session,
+            self.turn,
+            self.record.history,
+            pace,
+            seed=self._seed,
+            idle_frame=idle_frame,
+            codec=self._codec,
+            wanted=wanted,
+            silent=self.agreed.silent if wanted.silent is None else wanted.silent,
+        )
+
+    def current(self, turn: int, name: str) -> Reply | None:
+        """The reply that an event is for; None if it is over. Raises FutureTurn if it was never begun."""
+        if turn > self.turn:
+            raise FutureTurn(f"{name} for reply {turn}, but the newest is {self.turn}")
+        if turn < self.turn or self.reply is None:
+            self.late[name] += 1
+            return None
+        return self.reply
+
+    def cut(self) -> list[Command]:
+        """Stop the reply, if there is one; what counts as said is what was heard."""
+        reply = self.reply
+        if reply is None:
+            return []
+        reply.hold()
+        text = reply.heard()
+        shown = Show(Cut(self.turn, reply.playhead, text))
+        self._close(reply)
+        return [Cancel(self.turn), shown, *self._remember(reply, text, cut=True)]
+
+    def finish(self, reply: Reply) -> list[Command]:
+        """The reply was heard to its end."""
+        said = self._remember(reply, reply.text.strip(), cut=False)
+        self._close(reply)
+        return said
+
+    def _close(self, reply: Reply) -> None:
+        self.late += reply.late
+        self.record.close(reply.turn, reply.close())
+        self.reply = None
+
+    def _remember(self, reply: Reply, text: str, *, cut: bool) -> list[Command]:
+        said = [Said("assistant", text, reply.turn, cut)] if text else []
+        return [order for item in [*said, *reply.calls] for order in self.record.add(item)]
