@@ -20,6 +20,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from actors.face import landmarks
 from actors.models import Found, survey
 
 NAME = "realtime-avatar"
@@ -217,6 +218,16 @@ def models(report: Sequence[Found] | None = None) -> Iterator[Finding]:
             yield Finding("ok", "model", f"{model}: {len(files)} files, {size:.1f} MB, {files[0].file.licence}")
 
 
+def portraits() -> Iterator[Finding]:
+    """Whether pictures can be made into avatars."""
+    try:
+        landmarks.worker()
+    except landmarks.LandmarksMissing:
+        yield Finding("note", "portraits", "one's own need a part that is not set up", landmarks.SETUP)
+    else:
+        yield Finding("ok", "portraits", "one's own can be taken in")
+
+
 def shadows(owners: dict[str, list[str]] | None = None) -> Iterator[Finding]:
     """Whether another package brings a `streaming`, `actors` or `serve_app` of its own."""
     home = Path(__file__).resolve().parents[1]
@@ -246,5 +257,5 @@ def _checkout() -> Path | None:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, models, shadows, ports
+    python, disk, memory, cpu, gpu, requirements, pins, models, portraits, shadows, ports
 )  # fmt: skip
