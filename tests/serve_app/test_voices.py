@@ -73,6 +73,8 @@ def test_every_fault_is_heard(kind: str) -> None:
 def test_the_noise_ratio_is_that_of_the_powers() -> None:
     quiet, loud = (measure(speech(noise=noise).tobytes()).snr for noise in (100, 400))
     assert abs(quiet - loud - 20 * np.log10(4)) < 1
+    level, noise = measure(speech().tobytes()).level, 20 * np.log10(1200 / 32_768)
+    assert abs(measure(speech(noise=1200).tobytes()).snr - (level - noise)) < 1, "the noise is not counted as voice"
 
 
 def test_every_fault_is_a_sentence_that_says_what_to_do() -> None:

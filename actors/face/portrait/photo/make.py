@@ -58,10 +58,19 @@ def make(found: Found, about: About, folder: Path) -> tuple[str, ...]:
         write_clip(inside)
         told = {**asdict(about), "notes": list(fitted.notes)}
         (inside / ABOUT).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", "utf-8")
-        os.rename(inside, folder)
+        _appear(inside, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return fitted.notes
+
+
+def _appear(made: Path, folder: Path) -> None:
+    """Give the finished avatar its name. One that somebody else made of the same picture meanwhile is as good."""
+    try:
+        os.rename(made, folder)
+    except OSError:
+        if not (folder / "rig.toml").is_file():
+            raise
 
 
 def _write_pictures(fitted: Fitted, folder: Path) -> None:

@@ -89,6 +89,29 @@ def test_it_opens_its_mouth_and_nothing_else_moves(folder: Path) -> None:
     assert not changed[:, : round((rig.mouth[0] - 2.9 * rig.m) / 1.5)].any()
 
 
+def smiling(face: Found) -> Found:
+    """The landmarks of a broad smile: the mouth half as wide again, its corners up."""
+    points = face.points.copy()
+    mouth = sorted({*mesh.LIP_TOP, *mesh.LIP_BOTTOM, *mesh.INNER_TOP, *mesh.INNER_BOTTOM})
+    middle = points[mesh.INNER_TOP[5], 0]
+    aside = (points[mouth, 0] - middle) / (points[mesh.CORNERS[1], 0] - middle)
+    points[mouth, 0] += 0.5 * (points[mouth, 0] - middle)
+    points[mouth, 1] -= 16 * aside**2
+    return replace(face, points=points)
+
+
+def test_a_smile_opens_no_further_and_leaves_no_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "write_clip", lambda folder: None)
+    make(smiling(found()), ABOUT, tmp_path / "own-1")
+    portrait = load(tmp_path / "own-1")
+    face, rig = Renderer(portrait, 384, 576), portrait.rig
+    assert rig.m > 65 and rig.unit < 0.8 * rig.m
+    rest, wide = (face.draw(pose).astype(int) for pose in (Pose(), lips(jaw=0.5)))
+    changed = np.abs(wide - rest).max(axis=2) > 2
+    raised = rig.mouth[1] - rig.lip_line[:, 1].min()
+    assert raised > 10 and not changed[: int((rig.nose_base[1] - raised - 2) / 1.5)].any()
+
+
 def test_it_shuts_its_eyes(folder: Path) -> None:
     portrait = load(folder)
     assert [state for state, _ in portrait.lids] == [0.0, *lids.STATES]
@@ -104,6 +127,15 @@ def test_the_same_picture_makes_the_same_avatar(folder: Path, tmp_path: Path, mo
     make(found(), ABOUT, tmp_path / "own-1")
     for path in (tmp_path / "own-1").iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+
+
+def test_two_that_make_the_same_avatar_at_once_both_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(folder: Path) -> None:
+        shutil.copytree(BUILT_IN / DEFAULT, tmp_path / "own-1")
+
+    monkeypatch.setattr(making, "write_clip", meanwhile)
+    make(found(), ABOUT, tmp_path / "own-1")
+    assert [path.name for path in tmp_path.iterdir()] == ["own-1"]
 
 
 def test_an_avatar_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
