@@ -1,7 +1,8 @@
 """Serve handles dressed as the Protocols of ``streaming.stages``: a stage elsewhere looks like one in this process.
 
 What Ray and gRPC raise becomes StageLost (the replica is gone, the same call may be repeated) or StageError (it would
-fail again). Deadlines are the session's. A handle belongs to the event loop that first uses it: one loop a process.
+fail again; BadInput where whoever asked can ask for less). Deadlines are the session's. A handle belongs to the event
+loop that first uses it: one loop a process.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ray.serve.handle import DeploymentHandle
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, FramePacket
 from streaming.stages import (
     Avatar,
+    BadInput,
     FaceState,
     History,
     Span,
@@ -52,11 +54,13 @@ class RemoteTranscriber:
     def __init__(self, handle: DeploymentHandle) -> None:
         self._call = _Call("asr", handle, "transcribe")
 
-    def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncGenerator[Transcript]:
-        """Raises StageError for sound that does not fit into one message, about two minutes."""
+    def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncGenerator[Transcript]:
+        """Raises BadInput for sound that does not fit into one message, about two minutes."""
         seconds = len(pcm16k) / SAMPLE_BYTES / MIC_RATE
         what = f"{seconds:.0f} s of sound; cut it into turns of at most 60 s"
-        return self._call.stream(len(pcm16k), what, pcm16k, language, final)
+        return self._call.stream(len(pcm16k), what, pcm16k, language, final, words)
 
 
 class RemoteResponder:
@@ -66,7 +70,7 @@ class RemoteResponder:
         self._call = _Call("llm", handle, "reply")
 
     def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncGenerator[TextDelta | ToolCall]:
-        """Raises StageError for a conversation that does not fit into one message."""
+        """Raises BadInput for a conversation that does not fit into one message."""
         size = 4 * (len(instructions) + sum(len(said.text) for said in history))  # at most 4 bytes a character
         what = f"{len(history)} items of conversation; begin a new one"
         return self._call.stream(size, what, history, instructions, tools)
@@ -79,7 +83,7 @@ class RemoteVoice:
         self._call = _Call("tts", handle, "speak")
 
     def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncGenerator[Spoken]:
-        """Raises StageError for a text that does not fit into one message."""
+        """Raises BadInput for a text that does not fit into one message."""
         what = f"{len(text)} characters; cut the text into clips"
         return self._call.stream(4 * len(text), what, text, voice, language, seed)
 
@@ -93,7 +97,7 @@ class RemoteFace:
     async def animate(
         self, span: Span, avatar: Avatar, state: FaceState | None
     ) -> AsyncGenerator[FramePacket | FaceState]:
-        """Raises StageError for a span that does not fit into one message, about 80 s of sound."""
+        """Raises BadInput for a span that does not fit into one message, about 80 s of sound."""
         size = len(span.pcm24k) + (len(state.data) if state else 0)
         what = f"{len(span.pcm24k) / SAMPLE_BYTES / RATE:.0f} s of sound and state; ask for a shorter span"
         async with aclosing(self._call.stream(size, what, span, avatar, state)) as groups:
@@ -120,7 +124,7 @@ class _Call:
     async def stream(self, size: int, what: str, *arguments: Any) -> AsyncGenerator[Any]:
         """The answers to ``arguments``, of ``size`` bytes; ``what`` they are is said if that is too much."""
         if size > MOST:
-            raise StageError(f"{self._stage} takes {MOST / 1e6:.1f} MB at once, not {what}")
+            raise BadInput(f"{self._stage} takes {MOST / 1e6:.1f} MB at once, not {what}")
         response = self._method.remote(*arguments)
         try:
             async for item in response:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
+from serve_app import credential
 from serve_app.errors import UserError
 
 OK, WRONG, INTERRUPTED = 0, 2, 130
@@ -40,12 +41,13 @@ def parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_key(commands)
     _add_portrait(commands)
+    _add_load(commands)
     _add_doctor(commands)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 not well (`doctor`, `inspect`, `replay`), 2 wrong use."""
+    """Run one command; return its exit code: 0 done, 1 not well (doctor, inspect, load, replay), 2 wrong use."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["inspect"]:  # it reads its own options
         chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
@@ -117,7 +119,7 @@ def _add_talk(commands: _Commands) -> None:
     command.add_argument("--vad", action="store_true", help="find the turns by listening; else the file is one")
     command.add_argument("--ray", action="store_true", help="call the stages over Ray Serve")
     command.add_argument("--url", metavar="ws://HOST:PORT/v1/realtime", help="ask a running service")
-    command.add_argument("--key", help="key of that service, if it asks for one (`avatar key add` made it)")
+    credential.add_options(command)
     _profile(command)
 
 
@@ -213,6 +215,21 @@ def _portrait(order: str) -> Callable[[argparse.Namespace], int]:
         return getattr(portraits, order)(chosen)
 
     return work
+
+
+def _add_load(commands: _Commands) -> None:
+    command = _command(commands, "load", _load, "let many sessions talk to a running service, and time the answers")
+    command.add_argument("--url", required=True, metavar="ws://HOST:PORT/v1/realtime", help="the service")
+    command.add_argument("--sessions", type=int, default=4, metavar="N", help="people at once (default: 4)")
+    command.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they ask (default: 30)")
+    command.add_argument("--yes", action="store_true", help="the service may be on another machine")
+    credential.add_options(command)
+
+
+def _load(chosen: argparse.Namespace) -> int:
+    from serve_app import load
+
+    return load.main(chosen)
 
 
 def _add_doctor(commands: _Commands) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -40,6 +40,13 @@ LARGEST = 2**22
 OPEN_S = 10.0
 """Longest wait for the connection and the description of the session, in seconds."""
 
+RESUME_S = 60.0
+"""How long after a cut the service can be asked to go on, in seconds."""
+AGAIN_S, AGAIN_MOST_S = 0.1, 5.0
+"""First and longest pause between two attempts to connect again, in seconds."""
+CUT = (1001, 1005, 1006, 1011, 1012, 4008)
+"""Close codes after which it is worth while to come back."""
+
 MEANING = {
     1001: "the service is going away; connect again",
     1006: "the connection was lost without a word; look at the network, or at the service's log",
@@ -47,7 +54,7 @@ MEANING = {
     1011: "the session broke on the service's side; its log says why; connect again",
     1012: "the service restarts; connect again",
     4008: "this client did not read what it was sent; read units as they come, and connect again",
-    4029: "more was sent than the key allows; send less",
+    4029: "more was sent than this client may; send less",
 }
 """What the codes of a closed connection mean; docs/protocol.md lists them."""
 
@@ -70,6 +77,8 @@ class Avatar:
 
     def __init__(self, socket: ClientConnection, *, playhead: bool = True) -> None:
         self._socket = socket
+        self._again: Callable[[], Awaitable[ClientConnection]] | None = None
+        """Makes another connection after a cut; None: a cut is the end."""
         self._reader = Reader()
         self._seq = 0
         self._heard = 0
@@ -165,7 +174,33 @@ class Avatar:
         except ConnectionClosed as closed:
             if closed.rcvd is not None and closed.rcvd.code == 1000:
                 raise StopAsyncIteration from None
+            await self._come_back(closed)
+            return None
+
+    async def _come_back(self, closed: ConnectionClosed) -> None:
+        """Connect once more and go on where the connection was cut. Raises AvatarError if that cannot be."""
+        code = closed.rcvd.code if closed.rcvd else 1006
+        hello = self._reader.hello()
+        if self._again is None or hello is None or code not in CUT:
             raise _gone(closed) from None
+        until = time.monotonic() + RESUME_S
+        pause = AGAIN_S
+        while True:
+            try:
+                self._socket = await self._again()
+                await self._socket.send(json.dumps({"type": "avatar.hello", **hello}))
+                while True:
+                    told = json.loads(await self._socket.recv())
+                    if told["type"] == "avatar.resumed":
+                        return
+                    if told["type"] == "error":
+                        raise AvatarError(told["error"]["message"], code)
+            except (AvatarError, ConnectionClosed) as error:
+                refused = isinstance(error, AvatarError) and error.code == code
+                if refused or time.monotonic() + pause > until:
+                    raise _gone(closed) from error
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, AGAIN_MOST_S)
 
     async def _play(self, unit: Told) -> None:
         if self._playhead is None:
@@ -220,12 +255,16 @@ class Avatar:
 
 
 @asynccontextmanager
-async def connect(url: str, *, api_key: str | None = None, playhead: bool = True) -> AsyncIterator[Avatar]:
+async def connect(
+    url: str, *, api_key: str | None = None, playhead: bool = True, resume: bool = True
+) -> AsyncIterator[Avatar]:
     """A conversation with the service at ``url`` (``ws://HOST:PORT/v1/realtime``) for as long as the block lasts.
 
     ``api_key`` is sent as ``Authorization: Bearer``. With ``playhead`` a loudspeaker is simulated and reported: the
     reply comes as fast as a person hears it; without, call ``report_playhead`` yourself or it stops after about a
-    second. Raises AvatarError if the service cannot be reached, refuses, or does not speak our protocol.
+    second. With ``resume`` a connection that is cut is made anew, for up to a minute, and the conversation goes on
+    where it was; what was being said into the microphone at that moment is lost. Raises AvatarError if the service
+    cannot be reached, refuses, or does not speak our protocol.
     """
     socket = await _socket(url, api_key)
     async with Avatar(socket, playhead=playhead) as avatar:
@@ -236,6 +275,8 @@ async def connect(url: str, *, api_key: str | None = None, playhead: bool = True
                 await avatar._open()
         except TimeoutError:
             raise AvatarError(f"{url} did not describe the session within {OPEN_S:g} s; look at its log") from None
+        if resume:
+            avatar._again = lambda: _socket(url, api_key)
         yield avatar
 
 

@@ -22,6 +22,8 @@ from packaging.requirements import Requirement
 
 from actors.face import landmarks
 from actors.models import Found, survey
+from serve_app.errors import UserError
+from serve_app.settings import Settings, load
 
 NAME = "realtime-avatar"
 PACKAGES = ("streaming", "actors", "serve_app")
@@ -145,6 +147,29 @@ def ports(wanted: Sequence[int] = (8080, 8265)) -> Iterator[Finding]:
                 yield Finding("ok", f"port {port}", "free")
 
 
+def door(wished: Settings | None = None) -> Iterator[Finding]:
+    """Which keys there are, where `avatar run` listens, and whom it would let in."""
+    from serve_app.gateway.auth import Door
+    from serve_app.gateway.keys import KeyFile
+
+    try:
+        wished = wished or load()
+        file = KeyFile(Path(wished.door.keys) if wished.door.keys else None)
+        names = file.keys().by_name
+    except UserError as error:
+        yield Finding("missing", "door", str(error))
+        return
+    yield Finding("ok", "keys", f"{len(names)} in {file.path}" if names else f"none; they would be in {file.path}")
+    yield Finding("ok", "listens at", f"{wished.gateway.host}:{wished.gateway.port}")
+    try:
+        Door.of(wished.door, wished.gateway.host)
+    except UserError as error:
+        yield Finding("missing", "door", *str(error).split("; make one first: "))
+    else:
+        free = f"open to this machine without a key, {wished.door.messages:g} messages a second"
+        yield Finding("ok", "door", "asks for a key" if names else free)
+
+
 def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
 
@@ -257,5 +282,5 @@ def _checkout() -> Path | None:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, models, portraits, shadows, ports
+    python, disk, memory, cpu, gpu, requirements, pins, models, portraits, shadows, ports, door
 )  # fmt: skip

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class UserError(Exception):
     """Something that the person can mend. The message is one line: what is wrong, and what to do."""
+
+
+class NoWords(UserError):
+    """Nothing was said in what was brought."""

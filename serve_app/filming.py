@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from actors.face.video import write_mp4
-from serve_app import app, settings
+from serve_app import app, credential, settings
 from serve_app import talk as talking
 from serve_app.errors import UserError
 from serve_app.files import check_writable, whole, write_json
@@ -65,14 +65,15 @@ def _call(
 
     heard = wished.listener.choice()
     listener = app.checked("asr", heard)(**heard.arguments)
+    line = calling.Line(chosen.url, credential.key_of(chosen))
     with Progress() as progress:
-        return asyncio.run(calling.ask(calling.Line(chosen.url, chosen.key), pcm, manner, listener, progress))
+        return asyncio.run(calling.ask(line, pcm, manner, listener, progress))
 
 
 def _check_call(chosen: argparse.Namespace) -> None:
     """Raise UserError for options that do not go together with --url, or need it."""
     if not chosen.url:
-        if chosen.key:
+        if chosen.key or chosen.key_file:
             raise UserError("--key is for a service elsewhere; name it with --url")
         return
     for option, why in {

@@ -154,6 +154,8 @@ class Doorway(BaseModel):
     """File with the keys that `avatar key add` made; empty: ``keys.toml`` in the data folder of this program."""
     origins: tuple[str, ...] = ()
     """Pages of other hosts that may speak to the service: ``https://example.org``."""
+    messages: float = Field(default=400.0, gt=0)
+    """Messages a second from a connection without a key; twice as many may come in one burst. A key has its own."""
 
 
 class Storage(BaseModel):
@@ -162,7 +164,7 @@ class Storage(BaseModel):
     model_config = _STRICT
 
     keep: Literal["none", "text", "full"] = "text"
-    """``text``: what was said, and the journal without sound and pictures; ``full``: those too."""
+    """``text``: what was said; ``full``: sound, pictures and the journal of events too."""
     url: SecretStr = SecretStr("")
     """``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``; empty: avatar.db in ``data_folder()``."""
     days: float = Field(default=30.0, gt=0, le=36_500)

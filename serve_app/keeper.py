@@ -1,7 +1,8 @@
-"""One session's way into the store: what was said at once, its journal in batches, always in order.
+"""One session's way into the store: items at once, notes before their effect is sent, the journal in batches.
 
-A ``Keeper`` is what ``streaming.session.Session`` takes as ``remember`` and ``journal``. This file knows no database
-and no client.
+A ``Keeper`` is what ``streaming.session.Session`` takes as ``memory`` and ``journal``. Notes are what the session can
+be taken up from; the journal, kept only with sound and pictures, is what happened, event by event. This file knows no
+database and no client.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app import reels
+from serve_app.finishing import finish_abandoned
 from serve_app.groups import Storage
 from serve_app.store import StaleEpoch, Store, StoreError
-from streaming.commands import Command
+from streaming.commands import Command, Forget, Remember, Show
 from streaming.events import Event
 from streaming.journal import Journal
 from streaming.stages import Said
@@ -29,6 +32,10 @@ MOST = 64 * 2**20
 """Characters of the journal that may wait: about two minutes with sound and pictures."""
 BATCH = 500
 """Lines in one transaction, so that it is short."""
+RENEW_S = 10.0
+"""Between two signs of life of a session in which nothing happens: a third of its lease."""
+FINISH_S = 30.0
+"""Between two looks for conversations that were left."""
 EXPIRE_S = 3600.0
 """Between two looks for conversations that are too old."""
 DAY_MS = 24 * 3600 * 1000
@@ -45,11 +52,28 @@ class Archive:
     """True if sound and pictures are kept too."""
     owner: str
     """This replica, as the store names the owner of a session."""
+    _parked: dict[str, asyncio.Task[None]] = field(
+        default_factory=dict[str, asyncio.Task[None]], repr=False, compare=False
+    )
     _ending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]], repr=False, compare=False)
 
-    def keeper(self, session: str, settings: dict[str, Any]) -> Keeper:
-        """For a new session; ``settings`` is what a replay needs, as in a journal's first line."""
-        return Keeper(self, session, settings)
+    def keeper(self, session: str, settings: dict[str, Any], epoch: int | None = None) -> Keeper:
+        """For a new session, or one that was taken over in ``epoch``.
+
+        ``settings`` is what a replay needs, as in a journal's first line.
+        """
+        return Keeper(self, session, settings, epoch)
+
+    def park(self, session: str, waiting: asyncio.Task[None]) -> None:
+        """A session whose client is away waits for it; ``wake`` or the end of the service ends the wait."""
+        self._parked[session] = waiting
+        waiting.add_done_callback(lambda _: self._parked.pop(session, None))
+
+    async def wake(self, session: str) -> None:
+        """Somebody takes this session up: if it waits here, what it knows is stored and it waits no more."""
+        if waiting := self._parked.get(session):
+            waiting.cancel()
+            await asyncio.wait({waiting})
 
     async def finish(self, ending: Coroutine[Any, Any, None]) -> None:
         """Wait for a session's end to be stored; who waits may be cancelled, what is waited for is not."""
@@ -59,29 +83,52 @@ class Archive:
         await asyncio.shield(task)
 
     async def settle(self) -> None:
-        """Wait for all ends that are being stored."""
+        """Let sessions go whose clients are away, and wait for all ends that are being stored."""
+        parked = list(self._parked.values())
+        for waiting in parked:
+            waiting.cancel()
+        await asyncio.gather(*parked, return_exceptions=True)
         await asyncio.gather(*self._ending)
 
 
 class Keeper:
     """Keeps one session. Raises what the store raised as soon as it is given more: the session must end then."""
 
-    def __init__(self, archive: Archive, session: str, settings: dict[str, Any]) -> None:
+    def __init__(self, archive: Archive, session: str, settings: dict[str, Any], epoch: int | None = None) -> None:
         self._archive = archive
         self._session = session
         self._header = {**settings, "media": archive.media}
-        self._epoch: int | None = None
+        self._epoch = epoch
         self._failed: Exception | None = None
         self._lines = io.StringIO()
-        self._journal = Journal(self._lines, session, settings, media=archive.media)
+        self._journal = Journal(self._lines, session, settings) if archive.media else None
+        self._notes: list[str] = []
+        self._newest = 0
+        self._begun: list[int] = []
+        """Replies first shown in the lines that wait."""
         self._news = asyncio.Event()
         self._one_writes = asyncio.Lock()
         self._writer = asyncio.create_task(self._write(), name=f"journal of {session}")
 
-    async def remember(self, item: Said) -> None:
+    async def remember(self, item: Said, after: str | None = None) -> None:
         """Store an item, and before it everything that led to it. Raises StaleEpoch or StoreError."""
-        epoch = await self._flush()
-        await self._archive.store.remember(self._session, epoch, item, self._archive.store.now_ms)
+        await self._flush(Remember(item, after))
+
+    async def forget(self, name: str) -> None:
+        """Erase an item. Raises StaleEpoch or StoreError."""
+        await self._flush(Forget(name))
+
+    def note(self, line: str) -> None:
+        """Take down what the session can be taken up from; ``settled`` stores it. Raises what failed before."""
+        if self._failed:
+            raise self._failed
+        self._notes.append(line)
+        self._news.set()
+
+    async def settled(self) -> None:
+        """Store what was noted; when this returns its effect may be sent. Raises StaleEpoch or StoreError."""
+        if self._notes:
+            await self._flush()
 
     def journal(self, event: Event, commands: list[Command]) -> None:
         """Take down an event and its orders; they are stored within ``FLUSH_S``, or with the next item.
@@ -92,8 +139,17 @@ class Keeper:
             raise self._failed
         if self._lines.tell() > MOST:
             raise StoreError("the conversation store is too slow for this conversation; look at its load, or keep text")
-        self._journal(event, commands)
-        self._news.set()
+        if self._journal:
+            self._journal(event, commands)
+            self._note_begun(commands)
+            self._news.set()
+
+    def _note_begun(self, commands: list[Command]) -> None:
+        for command in commands:
+            turn = getattr(command.message, "turn", 0) if isinstance(command, Show) else 0
+            if turn > self._newest:
+                self._newest = turn
+                self._begun.append(turn)
 
     def after(self, other: Note) -> Note:
         """A journal for Session that tells ``other`` first."""
@@ -104,17 +160,21 @@ class Keeper:
 
         return note
 
-    async def end(self) -> None:
-        """Store what still waits, and that the session is over; what is wrong then is only logged."""
-        await self._archive.finish(self._end())
+    async def end(self, *, over: bool = True) -> None:
+        """Store what still waits, and that the session is ``over`` or may be taken over by whoever comes.
 
-    async def _end(self) -> None:
+        What is wrong then is only logged.
+        """
+        await self._archive.finish(self._end(over))
+
+    async def _end(self, over: bool) -> None:
         self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
+        store = self._archive.store
         try:
             if not isinstance(self._failed, StaleEpoch):
-                await self._archive.store.end(self._session, await self._flush())
+                await (store.end if over else store.let_go)(self._session, await self._flush())
         except (StaleEpoch, StoreError) as error:
             log.warning("session %s: its end was not stored: %s", self._session, error)
 
@@ -123,34 +183,61 @@ class Keeper:
     async def _write(self) -> None:
         try:
             while True:
-                await self._news.wait()
+                try:
+                    async with asyncio.timeout(RENEW_S):
+                        await self._news.wait()
+                except TimeoutError:
+                    await self._archive.store.renew(self._session, await self._flush())
                 self._news.clear()
                 await asyncio.sleep(FLUSH_S)
                 await self._flush()
         except (StaleEpoch, StoreError) as error:
             self._failed = error  # the session learns of it with the next event
 
-    async def _flush(self) -> int:
-        """Store all lines so far; the epoch. A cancelled flush is finished all the same: half of it is stored."""
-        return await asyncio.shield(asyncio.ensure_future(self._flushed()))
+    async def _flush(self, change: Remember | Forget | None = None) -> int:
+        """Store all lines so far, and with the last of them a change of the items; the epoch.
 
-    async def _flushed(self) -> int:
+        A cancelled flush is finished all the same: half of it is stored.
+        """
+        flush = asyncio.ensure_future(self._flushed(change))
+        flush.add_done_callback(lambda done: done.cancelled() or done.exception())  # whoever waited may be gone
+        return await asyncio.shield(flush)
+
+    async def _flushed(self, change: Remember | Forget | None) -> int:
         store = self._archive.store
         async with self._one_writes:
             if self._failed:
                 raise self._failed
             if self._epoch is None:
                 self._epoch = await store.begin(self._session, self._archive.owner, self._header)
-            lines = self._lines.getvalue().splitlines()
+            lines, notes = self._lines.getvalue().splitlines(), self._notes
             self._lines.seek(0)
             self._lines.truncate()
-            try:
-                for start in range(0, len(lines), BATCH):
-                    await store.append(self._session, self._epoch, lines[start : start + BATCH])
-            except (StaleEpoch, StoreError) as error:
-                self._failed = error  # lines are missing now: nothing may follow them
-                raise
+            self._notes = []
+            begun, self._begun = self._begun, []
+            with self._failing():
+                count = max(len(lines), len(notes), 1 if change else 0)
+                for start in range(0, count, BATCH):
+                    part, last = slice(start, start + BATCH), start + BATCH >= count
+                    await store.append(
+                        self._session,
+                        self._epoch,
+                        lines[part],
+                        () if start else begun,
+                        notes=notes[part],
+                        change=change if last else None,
+                        at_ms=store.now_ms,
+                    )
             return self._epoch
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What could not be stored is missing from now on: nothing may follow it."""
+        try:
+            yield
+        except (StaleEpoch, StoreError) as error:
+            self._failed = error
+            raise
 
 
 # ---- for a whole service -----------------------------------------------------------------------------------
@@ -169,16 +256,28 @@ async def archive(settings: Storage, owner: str) -> AsyncIterator[Archive | None
     store = Store(settings.address())
     await store.open()
     log.info("store: %s is kept for %g days in %s", settings.keep, settings.days, store)
-    expiring = asyncio.create_task(_expire(store, settings.days), name="expiring conversations")
     kept = Archive(store, settings.keep == "full", owner)
+    chores = [
+        asyncio.create_task(_expire(store, settings.days), name="expiring conversations"),
+        asyncio.create_task(_finish(store, owner), name="finishing conversations"),
+    ]
     try:
         yield kept
     finally:
         await kept.settle()
-        expiring.cancel()
-        with suppress(asyncio.CancelledError):
-            await expiring
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
         await store.close()
+
+
+async def _finish(store: Store, owner: str) -> None:
+    while True:
+        try:
+            await finish_abandoned(store, owner)
+        except StoreError as error:
+            log.warning("store: conversations that were left are not ended yet: %s", error)
+        await asyncio.sleep(FINISH_S)
 
 
 async def _expire(store: Store, days: float) -> None:
@@ -186,6 +285,7 @@ async def _expire(store: Store, days: float) -> None:
         try:
             if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
                 log.info("store: %d conversations were older than %g days and are erased", gone, days)
+            await reels.expire(store)
         except StoreError as error:
             log.warning("store: old conversations are still there: %s", error)
         await asyncio.sleep(EXPIRE_S)

@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from serve_app.credential import VARIABLE
 from serve_app.errors import UserError
 from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Storage, Timing, Turn
 from streaming.media import MIC_RATE, RATE
@@ -150,7 +151,7 @@ def _refuse_unknown_variables() -> None:
     """pydantic-settings sees unknown names below a group, not beside them."""
     known = sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
     for name in os.environ:
-        if name.startswith(PREFIX) and name.split(NESTED)[0] not in known:
+        if name.startswith(PREFIX) and name != VARIABLE and name.split(NESTED)[0] not in known:
             raise SettingsError(
                 f"the environment variable {name} is no setting; they begin with one of {', '.join(known)}"
             )

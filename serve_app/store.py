@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from sqlalchemy import Table, delete, event, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import URL, make_url
@@ -21,7 +21,11 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from serve_app.errors import UserError
+from serve_app.places import mark, place
+from serve_app.rows import called, make_tables, next_of, put, said_of
 from serve_app.tables import items, journal, sessions, tables
+from serve_app.tables import notes as notes_table
+from streaming.commands import Forget, Remember
 from streaming.stages import Said
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -126,7 +130,7 @@ class Store:
         if self._sqlite and self._url.database:
             _make_file(Path(self._url.database))
         async with self._writing() as base:
-            await base.run_sync(tables.create_all)
+            await base.run_sync(make_tables)
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -169,6 +173,12 @@ class Store:
         now = self._clock()
         async with self._writing() as base:
             await self._claim(base, session, epoch, ended=now, lease_until=now)
+            await base.execute(delete(notes_table).where(notes_table.c.session_id == session))
+
+    async def let_go(self, session: str, epoch: int) -> None:
+        """The owner goes away; the session is not over, and whoever comes may take it over at once."""
+        async with self._writing() as base:
+            await self._claim(base, session, epoch, lease_until=self._clock())
 
     async def _claim(self, base: AsyncConnection, session: str, held: int, **values: Any) -> None:
         """Touch the session's row under the epoch that is held; the row stays locked until the commit."""
@@ -182,29 +192,42 @@ class Store:
 
     # ---- what is written -----------------------------------------------------------------------------------
 
-    async def remember(self, session: str, epoch: int, item: Said, at_ms: int) -> None:
+    async def remember(self, session: str, epoch: int, item: Said, at_ms: int, after: str | None = None) -> None:
         """Store an item; when this returns it outlives this process (on SQLite perhaps not a power cut).
 
-        A reply that is remembered again replaces what was stored of it: less of it was heard than was thought.
+        It stands behind the one called ``after``: "" is the head, None or an unknown name the end. One that is
+        remembered again stays where it was: less of a reply was heard than was thought.
+        """
+        await self.append(session, epoch, change=Remember(item, after), at_ms=at_ms)
+
+    async def append(
+        self,
+        session: str,
+        epoch: int,
+        lines: Sequence[str] = (),
+        begun: Sequence[int] = (),
+        *,
+        notes: Sequence[str] = (),
+        change: Remember | Forget | None = None,
+        at_ms: int = 0,
+    ) -> None:
+        """Store more lines of the journal, more notes, both without their line ends, and a change of the items.
+
+        All of it or nothing. ``begun``: replies that begin in these lines.
         """
         async with self._writing() as base:
             await self._claim(base, session, epoch)
-            if item.role == "assistant":
-                earlier = (items.c.session_id == session, items.c.turn == item.turn, items.c.role == item.role)
-                await base.execute(delete(items).where(*earlier))
-            row = {"session_id": session, "n": await _next(base, items, session), "at_ms": at_ms}
-            row |= {"turn": item.turn, "role": item.role, "text": item.text, "cut": item.cut}
-            await base.execute(insert(items).values(row))
-
-    async def append(self, session: str, epoch: int, lines: Sequence[str]) -> None:
-        """Store more lines of the journal, without their line ends; all of them or none."""
-        if not lines:
-            return
-        async with self._writing() as base:
-            await self._claim(base, session, epoch)
-            first = await _next(base, journal, session)
-            rows = [{"session_id": session, "n": first + k, "line": line} for k, line in enumerate(lines)]
-            await base.execute(insert(journal), rows)
+            for table, more in ((journal, lines), (notes_table, notes)):
+                first = await next_of(base, table, session)
+                rows = [{"session_id": session, "n": first + k, "line": line} for k, line in enumerate(more)]
+                if rows:
+                    await base.execute(insert(table), rows)
+                if table is journal and begun:
+                    await mark(base, session, begun, first)
+            if isinstance(change, Remember):
+                await put(base, session, change, at_ms)
+            elif change:
+                await base.execute(delete(items).where(called(session, change.name)))
 
     # ---- what is read --------------------------------------------------------------------------------------
 
@@ -223,21 +246,36 @@ class Store:
         async with self._reading() as base:
             summary = (await base.execute(_summaries().where(mine))).first()
             row = (await base.execute(about)).first()
-            said = await base.execute(select(items).where(items.c.session_id == session).order_by(items.c.n))
-            spoken = tuple(
-                Item(Said(cast(Literal["user"], i.role), i.text, i.turn, bool(i.cut)), i.at_ms) for i in said
-            )
+            mine_too = select(items).where(items.c.session_id == session).order_by(items.c.place, items.c.n)
+            spoken = tuple(Item(said_of(row), row.at_ms) for row in await base.execute(mine_too))
         if summary is None or row is None:
             return None
         return Stored(Summary(*summary), json.loads(row.header), row.owner, row.epoch, row.lease_until, spoken)
 
-    async def journal(self, session: str) -> AsyncIterator[list[str]]:
-        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory."""
-        after = -1
-        mine = select(journal.c.n, journal.c.line).where(journal.c.session_id == session).order_by(journal.c.n)
+    def journal(self, session: str, turn: int = 0) -> AsyncIterator[list[str]]:
+        """The journal's lines in order, ``PAGE`` at a time: one of an hour with sound does not fit into memory.
+
+        With ``turn`` from a line on before which nothing of that reply was shown.
+        """
+        return self._lines(journal, session, turn)
+
+    def notes(self, session: str) -> AsyncIterator[list[str]]:
+        """What the session can be taken up from, ``PAGE`` lines at a time."""
+        return self._lines(notes_table, session)
+
+    async def abandoned(self, before_ms: int) -> list[str]:
+        """Sessions that are not over, and whose owner has not been alive since then."""
+        left = sessions.c.ended.is_(None) & (sessions.c.lease_until < before_ms)
+        async with self._reading() as base:
+            return list(await base.scalars(select(sessions.c.session_id).where(left)))
+
+    async def _lines(self, table: Table, session: str, turn: int = 0) -> AsyncIterator[list[str]]:
+        async with self._reading() as base:
+            after = await place(base, session, turn) - 1
+        mine = select(table.c.n, table.c.line).where(table.c.session_id == session).order_by(table.c.n)
         while True:
             async with self._reading() as base:
-                rows = (await base.execute(mine.where(journal.c.n > after).limit(PAGE))).all()
+                rows = (await base.execute(mine.where(table.c.n > after).limit(PAGE))).all()
             if not rows:
                 return
             after = rows[-1].n
@@ -258,7 +296,7 @@ class Store:
             rows = select(sessions.c.session_id).where(which).with_for_update()
             names = list(await base.scalars(rows))
             for name in names:
-                for table in (journal, items, sessions):
+                for table in (t for t in reversed(tables.sorted_tables) if "session_id" in t.c):
                     await base.execute(delete(table).where(table.c.session_id == name))
         if names and self._sqlite:  # what was said must not stay in the write-ahead log
             async with self._reading() as base:
@@ -266,6 +304,10 @@ class Store:
         return len(names)
 
     # ---- the database --------------------------------------------------------------------------------------
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """For what is kept in the same database and is no conversation."""
+        return self._writing()
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
@@ -297,12 +339,6 @@ def _named() -> Iterator[None]:
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(f"the conversation store does not answer ({reason}); look at store.url") from error
-
-
-async def _next(base: AsyncConnection, table: Table, session: str) -> int:
-    """The number of a session's next row; the session must be claimed."""
-    last = await base.scalar(select(func.max(table.c.n)).where(table.c.session_id == session))
-    return 0 if last is None else last + 1
 
 
 def _summaries() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
 
 tables = MetaData()
 
@@ -30,6 +30,20 @@ items = Table(
     Column("text", Text, nullable=False),
     Column("cut", Boolean, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    # What the conversation calls it, and its place among the others.
+    Column("name", Text, nullable=False, server_default=""),
+    Column("place", Float, nullable=False, server_default="0"),
+    Column("call_id", Text, nullable=False, server_default=""),
+    Column("function", Text, nullable=False, server_default=""),
+)
+
+# What a conversation can be taken up from (streaming/recalling.py), while it lasts.
+notes = Table(
+    "notes",
+    tables,
+    Column("session_id", String(64), ForeignKey("sessions.session_id"), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
 )
 
 journal = Table(

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from serve_app.errors import UserError
+from serve_app.errors import NoWords, UserError
 from serve_app.progress import Progress
 from serve_app.recording import Recorder, Take, joined
 from serve_app.wav import LIMIT_S
@@ -261,11 +261,11 @@ async def _no_clock() -> AsyncIterator[int]:
 
 
 def answered(recorder: Recorder, what: str, nothing: str) -> list[Take]:
-    """The replies. Raises UserError if a stage failed, if there is none, or if none of it (``what``) can be heard."""
+    """The replies. Raises UserError if a stage failed or ``what`` cannot be heard, NoWords if there is none."""
     if recorder.failures:
         raise UserError(recorder.failures[0])
     if not recorder.takes:
-        raise UserError(nothing)
+        raise NoWords(nothing)
     if not any(take.sound for take in recorder.takes):
         raise UserError(f"the {what} has no words that can be spoken; write words, in the language of the voice")
     return recorder.takes

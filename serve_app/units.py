@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streaming.media import Flag, Kind, WireError, unpack
+from streaming.media import FRAME, Flag, Kind, WireError, samples, unpack
 from streaming.stages import Word
 
 
@@ -150,6 +150,16 @@ class Reader:
         self.session: dict[str, Any] = {}
         """What ``session.created`` and ``session.updated`` said."""
         self._turn = 0
+        self._seq = 0
+        self._has = (0, 0, 0)
+        """Turn, sound and pictures: what came of the newest reply."""
+
+    def hello(self) -> dict[str, Any] | None:
+        """What takes this conversation up again after a cut; None if the service keeps it not."""
+        token = self.session.get("avatar", {}).get("resume_token")
+        turn, audio, video = self._has
+        has = {"last_seq": self._seq, "turn": turn, "audio_pts": audio, "video_pts": video}
+        return {"session_id": self.session["id"], "resume_token": token, **has} if token else None
 
     def of(self, message: str | bytes) -> Told | None:
         """The unit in a message; None if it holds none for us. Raises BadMessage if it cannot be read."""
@@ -165,13 +175,19 @@ class Reader:
         if message[:1] not in _MEDIA:
             return None
         unit = unpack(message)
+        self._seq = unit.seq
         # Binary messages count turns modulo 65,536; the one meant is the one nearest to the newest.
         turn = self._turn + (unit.turn - self._turn + 0x8000 & 0xFFFF) - 0x8000
+        _, audio, video = self._has if self._has[0] == turn else (turn, 0, 0)
         if unit.kind is Kind.AUDIO:
+            self._has = turn, unit.pts + samples(unit.payload), video
             return Sound(turn, unit.pts, unit.payload)
+        self._has = turn, audio, unit.pts + FRAME
         return Picture(turn, unit.pts, unit.payload, Flag.KEY in unit.flags)
 
     def _event(self, event: Mapping[str, Any]) -> Told | None:
+        if numbered := re.fullmatch(r"evt_(\d{1,10})", event.get("event_id", "")):
+            self._seq = int(numbered[1])
         if "turn" in event:
             self._turn = max(self._turn, int(event["turn"]))
         match event["type"]:

@@ -214,9 +214,18 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Store an item of the conversation."""
+    """Store an item of the conversation; one of the same name is replaced."""
 
     item: Said
+    after: str | None = None
+    """Name of the item before it: "" puts it at the head, None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Erase an item of the conversation."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,4 +235,4 @@ class HangUp:
     reason: str
 
 
-Command = Transcribe | JudgeTurn | Ask | Speak | Animate | Show | Hold | Resume | Cancel | Remember | HangUp
+Command = Transcribe | JudgeTurn | Ask | Speak | Animate | Show | Hold | Resume | Cancel | Remember | Forget | HangUp

@@ -38,6 +38,7 @@ from streaming.events import (
     Left,
     OfReply,
     Played,
+    Rejoined,
     Removed,
     ReplyCalled,
     ReplyEnded,
@@ -74,12 +75,16 @@ class Conversation:
         seed: int = 0,
         codec: Codec | None = "h264",
         live: bool = True,
+        floor: Floor | None = None,
     ) -> None:
-        """``codec`` None shows no face; ``live`` False takes turns from push-to-talk and text only."""
+        """``codec`` None shows no face; ``live`` False takes turns from push-to-talk and text only.
+
+        ``floor`` is what was recalled of an earlier conversation (recalling.py); None begins a new one.
+        """
         self.session = session
         self._pace = pace or Pace()
         self._settings: dict[str, Any] = {"seed": seed, "codec": codec, "live": live}
-        self._floor = Floor(session, Agreed(live), seed=seed, codec=codec)
+        self._floor = floor or Floor(session, Agreed(live), seed=seed, codec=codec)
         self._due: Requested | None = None
         self._ears = Ears(self._pace)
         self._guard = Guard(self._pace)
@@ -121,6 +126,8 @@ class Conversation:
         match event:
             case Joined():
                 return [Show(StateChanged(self.state, self.turn))]
+            case Rejoined():
+                return self._floor.rejoin(event)
             case Heard():
                 return self._hear(event)
             case SpeechStarted(at):
@@ -245,8 +252,7 @@ class Conversation:
             case Added(item, after):
                 return self._floor.record.add(item, after)
             case Removed(name):
-                self._floor.record.remove(name)
-                return []
+                return self._floor.record.remove(name)
             case Truncated(turn, pts):
                 return self._trim(turn, pts)
             case Requested():

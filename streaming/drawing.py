@@ -59,6 +59,20 @@ class Drawing:
         """The face failed: draw nothing more."""
         self._span, self._codec = None, None
 
+    def shown_from(self, idle_frame: int) -> None:
+        """The frame of the idle loop at which the reply began, if it is known better now."""
+        self._idle_frame = idle_frame
+
+    def regain(self, pts: int, known: int) -> None:
+        """Draw from ``pts`` on, whatever was drawn before: the client has nothing after it.
+
+        ``known``: no picture can have been drawn past this sample.
+        """
+        most = max(frames_for(known) * FRAME, self._drawn)
+        self._drawn = self._arrived = min(pts // FRAME * FRAME, most)
+        self._span = self._state = None
+        self._packets.clear()
+
     # ---- what comes ----------------------------------------------------------------------------------------
 
     def drew(self, event: FramesReady) -> None:

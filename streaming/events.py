@@ -24,6 +24,20 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejoined:
+    """The client of a conversation that was recalled is there again, and says what it has of the newest reply."""
+
+    turn: int
+    """The reply that it has something of; 0 if of none."""
+    audio: int = 0
+    """Samples at 24 kHz of its sound that arrived."""
+    video: int = 0
+    """Sample at which the first picture is due that did not arrive."""
+    ended: bool = False
+    """True if it was told of the reply's end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """The client is gone for good."""
 
@@ -270,6 +284,7 @@ OfReply = ReplyText | ReplyCalled | ReplyEnded | SpeechReady | ClipEnded | Frame
 
 Event = (
     Joined
+    | Rejoined
     | Left
     | Heard
     | TalkPressed

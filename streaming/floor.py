@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from streaming.commands import Cancel, Command, Cut, Show, State, StateChanged
-from streaming.events import Agreed, Requested
+from streaming.commands import Cancel, Command, Cut, Resume, Show, State, StateChanged
+from streaming.events import Agreed, Rejoined, Requested
 from streaming.items import Record
 from streaming.pace import Pace
 from streaming.reply import Reply
@@ -72,6 +72,17 @@ class Floor:
             silent=self.agreed.silent if wanted.silent is None else wanted.silent,
         )
 
+    def rejoin(self, event: Rejoined) -> list[Command]:
+        """The client is back: go on with the reply where its sound and pictures end; nobody speaks over it now."""
+        reply = self.reply
+        if reply is None:
+            return self.enter("idle") or [Show(StateChanged(self.state, self.turn))]
+        orders: list[Command] = []
+        if self.state == "held":
+            orders = [Resume(self.turn), *self.enter("speaking" if reply.audible else "thinking")]
+        has = event if event.turn == self.turn else Rejoined(self.turn)
+        return [*orders, *reply.regain(has.audio, has.video, ended=has.ended)]
+
     def current(self, turn: int, name: str) -> Reply | None:
         """The reply that an event is for; None if it is over. Raises FutureTurn if it was never begun."""
         if turn > self.turn:
@@ -89,18 +100,21 @@ class Floor:
         reply.hold()
         text = reply.heard()
         shown = Show(Cut(self.turn, reply.playhead, text))
-        self._close(reply)
+        self.close()
         return [Cancel(self.turn), shown, *self._remember(reply, text, cut=True)]
 
     def finish(self, reply: Reply) -> list[Command]:
         """The reply was heard to its end."""
         said = self._remember(reply, reply.text.strip(), cut=False)
-        self._close(reply)
+        self.close()
         return said
 
-    def _close(self, reply: Reply) -> None:
-        self.late += reply.late
-        self.record.close(reply.turn, reply.close())
+    def close(self) -> None:
+        """No reply is under way any more."""
+        if self.reply is None:
+            return
+        self.late += self.reply.late
+        self.record.close(self.reply.turn, self.reply.close())
         self.reply = None
 
     def _remember(self, reply: Reply, text: str, *, cut: bool) -> list[Command]:

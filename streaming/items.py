@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streaming.commands import Command, Remember
+from streaming.commands import Command, Forget, Remember
 from streaming.stages import History, Said
 from streaming.timeline import Timeline
 
@@ -25,11 +25,21 @@ class Record:
     def add(self, item: Said, after: str | None = None) -> list[Command]:
         """Put an item in, at the end or behind the one called ``after``."""
         self.history = with_item(self.history, item, after)
-        return [Remember(item)]
+        return [Remember(item, after)]
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> list[Command]:
         """Take an item out."""
         self.history = without(self.history, name)
+        return [Forget(name)]
+
+    def recall(self, item: Said, after: str | None) -> None:
+        """An item was stored, perhaps in the place of an earlier one; one without text of a reply was not heard."""
+        if item.name in [said.name for said in self.history]:
+            self.history = tuple(item if said.name == item.name else said for said in self.history)
+        else:
+            self.history = with_item(self.history, item, after)
+        if item.role == "assistant" and not item.text:
+            self.history = without(self.history, item.name)
 
     def close(self, turn: int, timeline: Timeline) -> None:
         """A reply is over: keep when its words were spoken, for a while, and of the newest the sound: its echo

@@ -83,6 +83,9 @@ class Reply:
         self._clips = Clips()
         self._waiting: deque[str] = deque()
         self._text_done = False
+        self._known: str = ""
+        """The beginning of the text that a repeated call gives once more."""
+        self._known_calls = 0
         self._clip = -1
         self._speaking: Speak | None = None
         self._mute = silent
@@ -92,6 +95,34 @@ class Reply:
         self._ended = False
         self._clock: int | None = None
         self._now = 0
+
+    # ---- a client that comes back ---------------------------------------------------------------------------
+
+    def shown_from(self, idle_frame: int) -> None:
+        """The frame of the idle loop at which the reply began."""
+        self._drawing.shown_from(idle_frame)
+
+    def regain(self, audio: int, video: int, *, ended: bool) -> list[Command]:
+        """Make again what the client lacks: sound from sample ``audio`` on, pictures from ``video`` on.
+
+        Every call that was under way is lost. Sound is made again from the beginning of its clip; the voice gives the
+        same once more. A text that was not complete is asked for anew and goes on where it is the same.
+        """
+        self.held = False
+        self._repeated.clear()
+        known = max(self._sent, self._timeline.total)
+        self._sent = min(audio, known)
+        self._drawing.regain(video, known)
+        self._ended = ended
+        self.playhead = min(self.playhead, self._sent)
+        if not self._mute:
+            clip, texts = self._timeline.reopen(min(self._sent, video))
+            self._speaking, self._clip = None, clip - 1
+            self._waiting.extendleft(reversed(texts))
+        if self._text_done:
+            return self.proceed()
+        self._known, self._known_calls = self.text, len(self.calls)
+        return [*self.begin(), *self.proceed()]
 
     # ---- what can be asked ---------------------------------------------------------------------------------
 
@@ -168,12 +199,31 @@ class Reply:
 
     def wrote(self, text: str) -> list[Command]:
         """The language model wrote on."""
+        text = self._unknown(text)
+        if not text:
+            return self.proceed()
         self.text += text
         self._queue(self._clips.add(text))
         return [Show(ReplyDelta(self.turn, text)), *self.proceed()]
 
+    def _unknown(self, text: str) -> str:
+        """What of ``text`` is new where a text is asked for again; one that becomes another ends where it was."""
+        known = self._known
+        if self._text_done or not known:
+            return "" if self._text_done else text
+        if not (known.startswith(text) or text.startswith(known)):
+            self._known: str = ""
+            self._text_done = True
+            self._queue(self._clips.end())
+            return ""
+        self._known = known[len(text) :]
+        return text[len(known) :]
+
     def called(self, call: ToolCall) -> list[Command]:
         """The language model asks for a function."""
+        if self._known_calls:
+            self._known_calls -= 1
+            return []
         name = f"call_{self.turn}_{len(self.calls)}"
         self.calls.append(Said("call", call.arguments, self.turn, id=name, call_id=call.call_id, function=call.name))
         return [Show(Called(self.turn, name, call))]

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar, assert_never
+from typing import Protocol, TypeVar, assert_never
 
 from streaming.channel import Channel, ChannelClosed
 from streaming.commands import (
@@ -22,6 +22,7 @@ from streaming.commands import (
     Ask,
     Cancel,
     Command,
+    Forget,
     HangUp,
     Hold,
     JudgeTurn,
@@ -111,6 +112,18 @@ INBOX = 512
 """Events that may wait: about 5 s of everything that one session can produce at once."""
 
 
+class Memory(Protocol):
+    """Where items are stored."""
+
+    async def remember(self, item: Said, after: str | None) -> None:
+        """Store an item behind the one called ``after``, as in Remember; when this returns, it is stored."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Erase an item."""
+        ...
+
+
 class Session:
     """One conversation, driven until the client leaves."""
 
@@ -121,19 +134,19 @@ class Session:
         client: Callable[[ClientOrder], Awaitable[None]],
         *,
         driving: Driving | None = None,
-        remember: Callable[[Said], Awaitable[None]] | None = None,
+        memory: Memory | None = None,
         journal: Callable[[Event, list[Command]], None] | None = None,
     ) -> None:
         """``client`` must not wait for the network: the whole conversation would wait with it.
 
-        ``remember`` stores an item before anything that follows it is done. ``journal`` gets every event
+        ``memory`` has an item stored before anything that follows it is done. ``journal`` gets every event
         with the commands that it led to, before they are carried out.
         """
         self._conversation = conversation
         self._stages = stages
         self._client = client
         self._driving = driving or Driving()
-        self._remember = remember
+        self._memory = memory
         self._journal = journal
         self._inbox: Channel[Event] = Channel("session inbox", INBOX)
         self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
@@ -172,6 +185,8 @@ class Session:
         if not isinstance(event, Heard):
             await self._decide(event)
             return
+        if self._hear_state == HearState():  # a conversation that was taken up again does not begin at 0
+            self._hear_state = HearState(event.at, voiced_from=event.at, voiced_until=event.at)
         voicings, state = self._stages.listener.hear(event.pcm, self._hear_state)
         self._hear_state = state
         quiet = state.at - state.voiced_until if state.speaking else 0
@@ -200,10 +215,13 @@ class Session:
                 self._call(command.turn, "tts", self._speak(command))
             case Animate():
                 self._call(command.turn, "face", self._animate(command))
-            case Remember():
-                if self._remember:
-                    await self._remember(command.item)
+            case Remember(item, after):
+                if self._memory:
+                    await self._memory.remember(item, after)
                 await self._client(command)
+            case Forget(name):
+                if self._memory:
+                    await self._memory.forget(name)
             case Cancel(turn):
                 for call in self._calls.pop(turn, set()):
                     call.cancel()

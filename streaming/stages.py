@@ -59,7 +59,7 @@ class Transcript:
 
     text: str
     words: tuple[Word, ...]
-    """Word times at 16 kHz; empty where the engine gives none."""
+    """Word times at 16 kHz; empty where nobody asked for them, or the engine knows none."""
     language: str
     """ISO 639-1."""
     final: bool
@@ -211,7 +211,11 @@ class Judge(Protocol):
 class Transcriber(Protocol):
     """Speech to text. Yields one or more Transcripts, the last with ``final`` as asked."""
 
-    def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]: ...
+    def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
+        """``words``: tell when each word is heard too; it takes longer, and an engine may not know."""
+        ...
 
 
 class Responder(Protocol):
@@ -238,6 +242,10 @@ class Face(Protocol):
 
 class StageError(Exception):
     """A stage cannot do what was asked of it; the message says what to do. The same call would fail again."""
+
+
+class BadInput(StageError):
+    """What the stage was given is wrong, and whoever gave it can mend that; every other StageError is the stage's."""
 
 
 class StageLost(Exception):

@@ -64,6 +64,24 @@ class Timeline:
         """The newest clip was spoken to its end."""
         self._clips[-1].ended = True
 
+    def reopen(self, pts: int) -> tuple[int, list[str]]:
+        """Forget the clip that sounds at ``pts`` and all after it; the number of the first and their texts.
+
+        Their sound is to be made again. Past the end only a clip counts that was not spoken to its end.
+        """
+        number = next(
+            (n for n, clip in enumerate(self._clips) if not clip.ended or pts < clip.start + clip.samples),
+            len(self._clips),
+        )
+        texts = [clip.text for clip in self._clips[number:]]
+        if texts:
+            start = self._clips[number].start
+            del self._sound[start * SAMPLE_BYTES :]
+            self._phones = [phone for phone in self._phones if phone.start < start]
+            self._words = [word for word in self._words if word.start < start]
+            del self._clips[number:]
+        return number, texts
+
     def forget_sound(self) -> None:
         """Keep only what was said when: enough to tell what was heard."""
         self._sound.clear()

@@ -41,7 +41,9 @@ class Scribe:
     def __init__(self) -> None:
         self.finals: list[bool] = []
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         self.finals.append(final)
         if not final:
             await asyncio.Event().wait()

@@ -27,9 +27,12 @@ class Recognition:
         self._engine: Transcriber = resolve("asr", engine)(**arguments)
         self._watch = Watch(HUNG_S)
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         """``streaming.stages.Transcriber.transcribe``."""
-        async with aclosing(self._watch.over(self._engine.transcribe(pcm16k, language, final))) as transcripts:
+        call = self._engine.transcribe(pcm16k, language, final, words)
+        async with aclosing(self._watch.over(call)) as transcripts:
             async for transcript in transcripts:
                 yield transcript
 

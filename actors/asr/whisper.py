@@ -3,7 +3,8 @@
 Whisper's encoder is made for 30 s and costs the same whatever was said. CTranslate2 accepts fewer frames, and
 then a question costs a quarter; but too short a window makes the decoder say a sentence twice. So the window is
 the utterance with three seconds of room, at least ten, and whatever looks repeated or unsure is decoded again
-with more room. This file knows no turns and no sessions: one call, one utterance.
+with more room. When each word was said is worked out only where it is asked for. This file knows no turns and no
+sessions: one call, one utterance.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from actors.asr.line import Line
 from actors.asr.pieces import pieces
 from actors.asr.repeats import repeated, without_repeats
 from actors.asr.silero import Silero
+from actors.asr.words import Spot, spots
 from actors.threads import stepping
-from streaming.stages import StageError, Transcript
+from streaming.stages import BadInput, StageError, Transcript, Word
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,10 @@ FINAL, PARTIAL = 0, 1
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     text: str
+    ids: list[int]
+    """Tokens of the text."""
+    encoded: Any
+    """What the encoder made of the sound."""
     confidence: float
     """Mean log probability of a token."""
     no_speech: float
@@ -93,42 +99,52 @@ class Whisper:
         self._attempt(np.zeros(RATE, np.float32), "en", windows[0], 4)  # the first run is slow: let nobody wait for it
         log.info("recognition: Whisper from %s, %s as %s, %d threads", source, device, kind, threads)
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         """Recognise one utterance, PCM16 mono at 16 kHz, at most 15 minutes.
 
         Up to 17 s of speech give one Transcript. Longer ones grow: a Transcript for every piece, each with the
         text so far, and only the last is final. Silence and noise give the text ``""``. ``language`` is a hint
-        that an English-only model cannot follow. Raises StageError on half a sample or too much sound.
+        that an English-only model cannot follow. With ``words`` every Transcript has the words so far and when they
+        are heard, counted from the first sample of the sound. Raises BadInput on half a sample or too much sound.
         """
         if len(pcm16k) % 2:
-            raise StageError(f"recognition was given {len(pcm16k)} bytes; PCM16 has 2 for each sample: send whole ones")
+            raise BadInput(f"recognition was given {len(pcm16k)} bytes; PCM16 has 2 for each sample: send whole ones")
         seconds = len(pcm16k) / 2 / RATE
         if seconds > LONGEST:
-            raise StageError(
-                f"recognition takes at most {LONGEST // 60} minutes at once, not {seconds / 60:.1f}: cut it"
-            )
+            raise BadInput(f"recognition takes at most {LONGEST // 60} minutes at once, not {seconds / 60:.1f}: cut it")
         place = self._line.at(FINAL if final else PARTIAL)
-        steps = stepping(lambda: self._steps(np.frombuffer(pcm16k, "<i2"), language, final), place)
+        steps = stepping(lambda: self._steps(np.frombuffer(pcm16k, "<i2"), language, final, words), place)
         try:
             async for transcript in steps:
                 yield transcript
         finally:
             await steps.aclose()  # type: ignore[attr-defined]  # stepping is a generator
 
-    def _steps(self, sound: npt.NDArray[np.int16], language: str | None, final: bool) -> Iterator[Transcript]:
+    def _steps(
+        self, sound: npt.NDArray[np.int16], language: str | None, final: bool, words: bool
+    ) -> Iterator[Transcript]:
         spoken = language if self._model.model.is_multilingual else "en"
         cut = pieces(self._silero.track(sound), len(sound))
         said: list[str] = []
+        heard: list[Word] = []
         for number, piece in enumerate(cut, 1):
             part = sound[piece.start : piece.end].astype(np.float32) / np.float32(32768)
-            text, spoken = self._recognise(part, spoken)
+            text, spoken, found = self._recognise(part, spoken, words)
             said.extend([text] if text else [])
-            yield Transcript(" ".join(said), (), spoken, final and number == len(cut))
+            heard += [Word(spot.text, piece.start + spot.start, spot.end - spot.start) for spot in found]
+            yield Transcript(" ".join(said), tuple(heard), spoken, final and number == len(cut))
         if not cut:
             yield Transcript("", (), spoken or "en", final)
 
-    def _recognise(self, sound: npt.NDArray[np.float32], language: str | None) -> tuple[str, str]:
-        """Text and language of one piece: the first attempt that is not doubtful, else the best of all."""
+    def _recognise(
+        self, sound: npt.NDArray[np.float32], language: str | None, words: bool
+    ) -> tuple[str, str, list[Spot]]:
+        """Text and language of one piece, and its words if wanted.
+
+        The first attempt that is not doubtful counts, else the best of all.
+        """
         seconds = len(sound) / RATE
         enough = next((w for w in self._windows if w >= seconds + ROOM), self._windows[-1])
         ladder = [enough, *(w for w in self._windows if w > enough and w >= 20)]
@@ -138,18 +154,24 @@ class Whisper:
             language = language or self._language(sound, window)
             attempt = self._attempt(sound, language, window, tokens)
             if attempt.nothing:
-                return "", language
-            if not attempt.doubtful:
-                return attempt.text, language
+                return "", language, []
             attempts.append(attempt)
-        best = max(attempts, key=lambda a: (not a.cut_off, not repeated(a.text), a.confidence))
+            if not attempt.doubtful:
+                break
+        best = attempts[-1]
+        if best.doubtful:
+            best = max(attempts, key=lambda a: (not a.cut_off, not repeated(a.text), a.confidence))
         # Real repetition ("no, no, no") was heard the same with all the room there is; a runaway was cut off.
-        return (without_repeats(best.text) if best.cut_off else best.text), language or "en"
+        text = without_repeats(best.text) if best.cut_off else best.text
+        language = language or "en"
+        found = spots(self._model, self._task(language).tokenizer, best.ids, best.encoded, sound) if words else []
+        return text, language, found if text == best.text else found[: len(text.split())]
 
     def _attempt(self, sound: npt.NDArray[np.float32], language: str, window: int, tokens: int) -> _Attempt:
         task = self._task(language)
+        encoded = self._model.encode(self._features(sound, window))
         result = self._model.model.generate(
-            self._model.encode(self._features(sound, window)),
+            encoded,
             [task.prompt],
             beam_size=1,
             max_length=len(task.prompt) + tokens,
@@ -160,7 +182,7 @@ class Whisper:
         ids = result.sequences_ids[0]
         confidence = result.scores[0] * len(ids) / (len(ids) + 1)  # the end token counts, as Whisper's paper has it
         text = task.tokenizer.decode(ids).strip()
-        return _Attempt(text, confidence, result.no_speech_prob, len(ids) >= tokens)
+        return _Attempt(text, ids, encoded, confidence, result.no_speech_prob, len(ids) >= tokens)
 
     def _features(self, sound: npt.NDArray[np.float32], window: int) -> npt.NDArray[np.float32]:
         """Log-mel frames of 10 ms, shape (mels, 100 * window), zero after the sound as faster-whisper does it."""
@@ -197,7 +219,7 @@ def _task(model: Any, language: str) -> _Task:
     try:
         tokenizer = Tokenizer(model.hf_tokenizer, multilingual, task="transcribe", language=language)
     except ValueError:
-        raise StageError(f"Whisper does not know the language {language!r}; give an ISO 639-1 code or none") from None
+        raise BadInput(f"Whisper does not know the language {language!r}; give an ISO 639-1 code or none") from None
     prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
     never = get_suppressed_tokens(tokenizer, (-1,)) or ()
     return _Task(tokenizer, prompt, list(never))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streaming.stages import History, Said, StageError, TextDelta, Tool, ToolCall
+from streaming.stages import BadInput, History, Said, StageError, TextDelta, Tool, ToolCall
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Chat:
         except TimeoutError:
             raise StageError(f"the language model at {self._where} wrote nothing for too long; ask again") from None
         except (self._openai.OpenAIError, ValueError) as error:
-            raise StageError(self._reason(error)) from error
+            raise self._failure(error)(self._reason(error)) from error
         finally:
             if stream is not None:
                 await stream.close()
@@ -109,6 +109,11 @@ class Chat:
                 for t in tools
             ]
         return request
+
+    def _failure(self, error: Exception) -> type[StageError]:
+        """Whose fault it is: a conversation that is too long for the model is whoever sent it's."""
+        too_long = getattr(error, "code", None) == "context_length_exceeded"
+        return BadInput if too_long else StageError
 
     def _reason(self, error: Exception) -> str:
         api, where = self._openai, self._where

@@ -27,7 +27,7 @@ from actors.tts.sound import trimmed
 from actors.tts.text import has_words, speakable
 from actors.tts.weights import PACKAGE, checked
 from streaming.media import RATE
-from streaming.stages import Phone, Spoken, StageError, Word
+from streaming.stages import BadInput, Phone, Spoken, StageError, Word
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -79,9 +79,9 @@ class Hibari:
 
         Phones cover the clip without gap; silence is the phone "". Words are the written ones, without marks around
         them. The same arguments give the same bytes; ``seed`` changes the noise in the sound only.
-        Raises StageError for a text that is empty, too long (over 2,000 characters) or holds nothing that an English
-        voice can say, for a language other than English, and for an unknown voice. What cannot be said within an
-        otherwise English text (emoji, other scripts) is left out, with one line in the log.
+        Raises BadInput for a text that is empty, too long (over 2,000 characters) or holds nothing that an English
+        voice can say, and for an unknown voice; StageError for a language other than English. What cannot be said
+        within an otherwise English text (emoji, other scripts) is left out, with one line in the log.
         """
         return stepping(lambda: self._blocks(text, voice, language, seed), self._thread)
 
@@ -97,7 +97,7 @@ class Hibari:
                 yield from _cut(pcm, found, reading.words, at)
                 at += len(pcm)
         if not at:
-            raise StageError(f"nothing in {text[:40]!r} has a sound in English; send words")
+            raise BadInput(f"nothing in {text[:40]!r} has a sound in English; send words")
 
     def _piece(self, reading: Reading, pause: int, noise: np.random.Generator) -> tuple[NDArray[np.int16], list[Label]]:
         """One run of the network: the sound with ``pause`` samples of silence after it, and its labels."""
@@ -136,19 +136,19 @@ def _network(model: bytes, threads: int) -> onnxruntime.InferenceSession:
 
 
 def _refuse(text: str, voice: str, language: str) -> None:
-    """Raises StageError, which says what to do instead, for what this voice cannot do; logs what it leaves out."""
+    """Raises BadInput or StageError for what this voice cannot do, saying what to do; logs what it leaves out."""
     if voice not in VOICES:
-        raise StageError(f"unknown voice {voice!r}; the embedded voice is called {' or '.join(VOICES)}")
+        raise BadInput(f"unknown voice {voice!r}; the embedded voice is called {' or '.join(VOICES)}")
     if language.lower().replace("_", "-").split("-")[0] != "en":
         raise StageError(f"the embedded voice speaks English (en), not {language!r}; choose another engine for it")
     if not text.strip():
-        raise StageError("there is no text to speak; send at least one word")
+        raise BadInput("there is no text to speak; send at least one word")
     if len(text) > LONGEST_CLIP:
-        raise StageError(f"a clip of {len(text)} characters is too long; cut it into clips of at most {LONGEST_CLIP}")
+        raise BadInput(f"a clip of {len(text)} characters is too long; cut it into clips of at most {LONGEST_CLIP}")
     kept, lost = speakable(text)
     if not has_words(kept):
         what = f"cannot say {lost[:20]!r}" if lost else f"finds no word in {text.strip()[:20]!r}"
-        raise StageError(f"the English voice {what}; send text in Latin letters or figures, or choose another voice")
+        raise BadInput(f"the English voice {what}; send text in Latin letters or figures, or choose another voice")
     if lost:
         log.warning("the English voice leaves out %d signs that it cannot say: %r", len(lost), lost[:20])
 

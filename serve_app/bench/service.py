@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -15,13 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import websockets
-
 from serve_app.bench.questions import ask_with
 from serve_app.bench.table import Bar, Result
+from serve_app.client import connect
 from serve_app.errors import UserError
-from serve_app.gateway.wire import SUBPROTOCOL
-from streaming.media import Flag, Kind, Unit, pack
+from serve_app.units import End, Sound, State
+from streaming.media import samples
 from streaming.stages import Voice
 
 START_S = 120.0
@@ -58,7 +56,8 @@ async def _running(*arguments: str) -> AsyncIterator[_Service]:
                     raise UserError(f"the service ended before it was ready: {said.strip().splitlines()[-1:]}")
                 said = line
         drain = asyncio.create_task(process.stderr.read())
-        yield _Service(process.pid, found[1], time.monotonic() - begun)
+        url = found[1].replace("http", "ws", 1) + "/v1/realtime"
+        yield _Service(process.pid, url, time.monotonic() - begun)
         drain.cancel()
     finally:
         if process.returncode is None:
@@ -66,22 +65,28 @@ async def _running(*arguments: str) -> AsyncIterator[_Service]:
         await process.wait()
 
 
-async def _turn(service: _Service, pcm16k: bytes) -> None:
-    """One spoken turn over the socket, push-to-talk, heard to its end."""
-    url = service.url.replace("http", "ws", 1) + "/v1/realtime"
-    async with websockets.connect(url, subprotocols=[websockets.Subprotocol(SUBPROTOCOL)]) as client:
-        await client.send('{"type":"avatar.press"}')
-        for at in range(0, len(pcm16k) // 2, 320):
-            block = pcm16k[at * 2 : at * 2 + 640]
-            await client.send(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, 0, at, 0, block)))
-        await client.send('{"type":"avatar.release"}')
-        async with asyncio.timeout(TURN_S):
-            async for message in client:
-                if isinstance(message, bytes):
-                    heard = int.from_bytes(message[8:12], "little")
-                    await client.send(json.dumps({"type": "avatar.playhead", "turn": 1, "pts": heard}))
-                elif json.loads(message)["type"] == "response.done":
+async def turn(url: str, pcm16k: bytes) -> None:
+    """One spoken turn over the socket, push-to-talk, as fast as it goes and heard to its end.
+
+    Raises TimeoutError if the answer takes too long, AvatarError if the conversation breaks.
+    """
+    async with asyncio.timeout(TURN_S), connect(url, playhead=False) as avatar:
+        await avatar.configure(audio={"input": {"turn_detection": None}})
+        await avatar.press()
+        await avatar.hear(pcm16k)
+        await avatar.release()
+        ended = False
+        async for unit in avatar:
+            match unit:
+                case Sound(turn, pts, pcm):
+                    await avatar.report_playhead(turn, pts + samples(pcm))
+                case End(turn, pts):
+                    ended = True
+                    await avatar.report_playhead(turn, pts)
+                case State("idle") if ended:
                     return
+                case _:
+                    pass
 
 
 def _resident_mb(pid: int) -> float:
@@ -97,7 +102,7 @@ async def service(voice: Voice, *, quick: bool = False) -> Result:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     async with _running("--local") as local:
         for _ in range(1 if quick else 3):
-            await _turn(local, question.pcm16k)
+            await turn(local.url, question.pcm16k)
         memory = _resident_mb(local.pid)
     rows = [("`avatar run --local`", f"{local.ready_s:.1f}", f"{memory:.0f}")]
     bars = [
@@ -106,7 +111,7 @@ async def service(voice: Voice, *, quick: bool = False) -> Result:
     ]
     if not quick:
         async with _running() as ray:
-            await _turn(ray, question.pcm16k)
+            await turn(ray.url, question.pcm16k)
         rows.append(("`avatar run` (Ray Serve)", f"{ray.ready_s:.1f}", "not measured"))
         bars.append(Bar("Ray Serve, start to ready", ray.ready_s, 40, "s"))
     return Result("service", ("service", "ready after s", "resident MB"), tuple(rows), tuple(bars))

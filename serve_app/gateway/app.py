@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from serve_app.gateway.auth import Door, Guard
 from serve_app.gateway.avatars import avatar_routes
+from serve_app.gateway.completions import completions
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
 from serve_app.gateway.library import library
@@ -64,6 +65,7 @@ def build_gateway(
 
     app.include_router(rest(house))
     app.include_router(twins(house))
+    app.include_router(completions(house))
     app.include_router(described())
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
     return app

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.errors import UserError
 from serve_app.gateway import tickets
-from serve_app.gateway.guest import SCOPE, Guest, spent, today
+from serve_app.gateway.guest import SCOPE, Guest, paced, spent, today
 from serve_app.gateway.keys import Key, KeyFile, Keys
 from serve_app.gateway.ledger import Ledger
 from serve_app.gateway.tickets import Ticket
@@ -34,6 +34,9 @@ SECRET_PROTOCOL = "openai-insecure-api-key."
 
 STOCK_PROTOCOL = "realtime"
 """Chosen for clients that offer it and not ours: a browser gives up if none of its offers is taken."""
+
+FREE = Doorway().messages
+"""Messages a second from whoever has no key, unless the settings say otherwise."""
 
 ENTRY = "avatar.entry"
 """Where the entry stands in the ASGI scope."""
@@ -69,15 +72,18 @@ class Door:
         *,
         origins: Sequence[str] = (),
         open_without_keys: bool = True,
+        messages: float = FREE,
         now: Callable[[], float] = time.time,
     ) -> None:
         """``file`` None: no keys, ever. ``origins``: pages of other hosts that everybody's browser may use.
 
+        ``messages``: how many a second may come from a connection without a key.
         ``open_without_keys`` False: nobody comes in when the last key is taken away while others can reach us.
         """
         self._file = file
         self._origins = frozenset(origins)
         self._open = open_without_keys
+        self.messages = messages
         self._spare = Keys(secrets.token_bytes(32))
         self._sessions: Counter[str] = Counter()
         self.ledger = ledger
@@ -97,7 +103,8 @@ class Door:
                 "make one first: avatar key add NAME"
             )
         ledger = Ledger(file.path.with_name("usage.sqlite3"))
-        return cls(file, ledger, origins=wished.origins, open_without_keys=at_home)
+        free = wished.messages
+        return cls(file, ledger, origins=wished.origins, open_without_keys=at_home, messages=free)
 
     @property
     def keys(self) -> Keys:
@@ -184,7 +191,8 @@ class Guard:
         scope = {**scope, ENTRY: entry, "subprotocols": offered}
         guest = self._door.begin(entry)
         if guest is None:
-            await self._app(scope, receive, _choosing(send, offered))
+            counted = paced(self._door.messages, receive, send)
+            await self._app(scope, counted, _choosing(send, offered))
             return
         try:
             await self._app({**scope, SCOPE: guest}, guest.receiving(receive, send), _choosing(send, offered))

@@ -1,7 +1,8 @@
 """One client that was let in: what it uses is counted, and what is too much ends its connection.
 
 A guest stands between the web server and the connection and counts messages; the connection tells it what was heard
-and what is shown. Whoever has no key is not counted. This file knows no names of messages and lets nobody in.
+and what is shown. Of whoever has no key only the messages are counted. This file knows no names of messages and lets
+nobody in.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from streaming.session import ClientOrder
 log = logging.getLogger(__name__)
 
 CLOSE_SPENT = 4029
-"""The client sends or uses more than its key allows; the reason says what."""
+"""The client sends or uses more than it may; the reason says what."""
 
 SCOPE = "avatar.guest"
 """Where the guest stands in the ASGI scope."""
@@ -89,21 +90,12 @@ class Guest:
 
     def receiving(self, receive: Receive, send: Send) -> Receive:
         """The same, until something is too much: then the client is sent away and the connection told that it left."""
-
-        async def guarded() -> Message:
-            message = await receive()
-            if message["type"] == "websocket.receive" and (reason := self._too_much()):
-                log.info("key %s: %s", self._key.name, reason)
-                await send({"type": "websocket.close", "code": CLOSE_SPENT, "reason": reason})
-                return {"type": "websocket.disconnect", "code": CLOSE_SPENT, "reason": reason}
-            return message
-
-        return guarded
+        return _until(self._too_much, f"key {self._key.name}", receive, send)
 
     def _too_much(self) -> str:
         now = self._clock()
         if not self._messages.take(now):
-            return f"more than {self._key.messages:g} messages a second; send fewer, larger ones"
+            return _flood(self._key.messages)
         if now - self._written >= WRITE_S:
             self.settle()
         if self._before + self._used.audio_s > self._key.audio_seconds:
@@ -120,6 +112,28 @@ class Guest:
             self._before = self._ledger.on(self._key.name, day).audio_s
         except (OSError, sqlite3.Error) as error:
             log.error("the usage of key %s cannot be written down: %s", self._key.name, error)
+
+
+def paced(messages: float, receive: Receive, send: Send, clock: Callable[[], float] = time.monotonic) -> Receive:
+    """The same for a client without a key, until it sends more than so many messages a second."""
+    bucket = Bucket(messages, messages * BURST_S, clock())
+    return _until(lambda: "" if bucket.take(clock()) else _flood(messages), "a client without a key", receive, send)
+
+
+def _until(too_much: Callable[[], str], who: str, receive: Receive, send: Send) -> Receive:
+    async def guarded() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive" and (reason := too_much()):
+            log.info("%s: %s", who, reason)
+            await send({"type": "websocket.close", "code": CLOSE_SPENT, "reason": reason})
+            return {"type": "websocket.disconnect", "code": CLOSE_SPENT, "reason": reason}
+        return message
+
+    return guarded
+
+
+def _flood(messages: float) -> str:
+    return f"more than {messages:g} messages a second; send fewer, larger ones"
 
 
 def guest_of(socket: WebSocket) -> Guest | None:

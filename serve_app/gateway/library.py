@@ -38,7 +38,11 @@ def library(store: Store) -> APIRouter:
     @routes.get("/{session}")
     async def one(session: str) -> dict[str, Any]:
         stored = await _found(store, session)
-        return {**_listed(stored.summary), "settings": stored.header, "said": [_said(item) for item in stored.items]}
+        return {
+            **_listed(stored.summary),
+            "settings": _settings(stored),
+            "said": [_said(item) for item in stored.items],
+        }
 
     @routes.get("/{session}/transcript.txt")
     async def transcript(session: str) -> PlainTextResponse:
@@ -50,7 +54,7 @@ def library(store: Store) -> APIRouter:
         if not stored.header.get("media"):
             raise HTTPException(404, "this conversation was stored without sound and pictures; set store.keep to full")
         shown = _Shown(turn)
-        async for page in store.journal(session):
+        async for page in store.journal(session, turn):
             await asyncio.to_thread(shown.read, page)
             if shown.over:
                 break
@@ -103,10 +107,10 @@ class _Shown:
 
     def _take(self, order: Show) -> None:
         match order.message:
-            case Audio(_, _, pcm):
-                self.sound += pcm
+            case Audio(_, pts, pcm):
+                self.sound[pts * SAMPLE_BYTES :] = pcm  # a client that came back was sent some of it once more
             case Frames(_, packets):
-                self.packets += packets
+                self.packets = [kept for kept in self.packets if kept.pts < packets[0].pts] + list(packets)
             case Cut(_, pts) | Ended(_, pts):
                 del self.sound[pts * SAMPLE_BYTES :]
                 self.packets = [packet for packet in self.packets if packet.pts < pts]
@@ -134,6 +138,11 @@ async def _found(store: Store, session: str) -> Stored:
 
 def _unknown(session: str) -> HTTPException:
     return HTTPException(404, f"no conversation is called {session!r}; GET /conversations lists those that there are")
+
+
+def _settings(stored: Stored) -> dict[str, Any]:
+    """How it was set up; what would let others take it up is nobody's business."""
+    return {name: value for name, value in stored.header.items() if name != "resume"}
 
 
 def _place(before: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 from serve_app.gateway.ladder import Told
 from streaming.commands import Audio, Cancel, Frames, Hold, Show
@@ -15,6 +16,13 @@ from streaming.session import ClientOrder
 
 OUTBOX = 600
 """Orders that may wait: about 10 s of one reply's sound and pictures, ten times the send lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Messages that a client did not get, as they were."""
+
+    messages: tuple[str, ...]
 
 
 class OutboxFull(RuntimeError):
@@ -26,13 +34,13 @@ class Outbox:
 
     def __init__(self, size: int = OUTBOX) -> None:
         self._size = size
-        self._waiting: deque[ClientOrder | Told] = deque()
+        self._waiting: deque[ClientOrder | Told | Missed] = deque()
         self._news = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, order: ClientOrder | Told) -> None:
+    def put(self, order: ClientOrder | Told | Missed) -> None:
         """Add an order, or an event that was made for it. Raises OutboxFull if the client is not reading."""
         if len(self._waiting) >= self._size:
             raise OutboxFull(f"the client left {self._size} messages unread")
@@ -45,7 +53,7 @@ class Outbox:
             self._waiting.append(order)
         self._news.set()
 
-    async def take(self) -> ClientOrder | Told:
+    async def take(self) -> ClientOrder | Told | Missed:
         """The next one; waits for it."""
         while not self._waiting:
             self._news.clear()
@@ -53,5 +61,5 @@ class Outbox:
         return self._waiting.popleft()
 
 
-def _media_of(order: ClientOrder | Told, turn: int) -> bool:
+def _media_of(order: ClientOrder | Told | Missed, turn: int) -> bool:
     return isinstance(order, Show) and isinstance(order.message, Audio | Frames) and order.message.turn == turn

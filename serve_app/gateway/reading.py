@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from serve_app.gateway.audio import FromClient
@@ -38,7 +39,24 @@ BUFFER_MOST = 60 * MIC_RATE
 BLOCK = MIC_RATE // 5
 """Samples of one Heard when a whole turn comes at once: the listener judges 200 ms at a time."""
 
-Answer = Event | Told
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The client wants a conversation back that it was cut off from."""
+
+    session: str
+    token: str
+    last_seq: int
+    """Number of the last message that it got."""
+    turn: int
+    """The newest reply that it has media of; 0 if of none."""
+    audio: int
+    """Samples at 24 kHz of that reply's sound that it got."""
+    video: int
+    """Sample at which the first picture is due that it did not get."""
+
+
+Answer = Event | Told | Hello
 
 
 class Incoming:
@@ -123,8 +141,18 @@ class Incoming:
                 return self._say(str(event["text"]))
             case "avatar.playhead":
                 return [Played(int(event["turn"]), int(event["pts"]))]
+            case "avatar.hello":
+                return [self._hello(event)]
             case other:
                 raise ClientError("unknown_event", f"no event of type {other!r}; docs/protocol.md lists all")
+
+    def _hello(self, event: dict[str, Any]) -> Hello:
+        if not self._conduct.own:
+            raise ClientError("cannot_resume", "only clients of realtime-avatar.v1 can take a conversation up again")
+        numbers = [int(event.get(name) or 0) for name in ("last_seq", "turn", "audio_pts", "video_pts")]
+        if min(numbers) < 0:
+            raise ValueError("last_seq, turn, audio_pts and video_pts are not negative")
+        return Hello(str(event["session_id"]), str(event["resume_token"]), *numbers)
 
     # ---- the session and its sound -------------------------------------------------------------------------
 

@@ -1,24 +1,28 @@
 """One socket, one conversation: a reader, a writer, and the session between them.
 
 What the messages are called is in wire.py, what happens in a conversation in streaming/. This file knows how a
-connection begins and ends, and which close code says what.
+connection begins and ends, and which close code says what. A client of ours that is cut off is waited for; how it is
+taken up again, here or elsewhere, is in resuming.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from serve_app.gateway import beta
-from serve_app.gateway.guest import guest_of
+from serve_app.gateway import beta, resuming
+from serve_app.gateway.guest import CLOSE_SPENT, guest_of
 from serve_app.gateway.ladder import Told
-from serve_app.gateway.outbox import Outbox, OutboxFull
-from serve_app.gateway.reading import Incoming
+from serve_app.gateway.outbox import Missed, Outbox, OutboxFull
+from serve_app.gateway.reading import Hello, Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
 from serve_app.gateway.wishes import ClientError
 from serve_app.instruments import Instruments
@@ -39,6 +43,10 @@ CLOSE_TAKEN = 4009
 """The conversation is another replica's now, or was erased."""
 CLOSE_BROKEN = 1011
 """Our fault; the log names it."""
+GOODBYES = (1000, CLOSE_SPENT)
+"""Close codes after which nobody comes back; after any other a client of ours is waited for."""
+RESUME_S = 60.0
+"""How long it is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +74,26 @@ class Connection:
         self._own = self._subprotocol == SUBPROTOCOL
         self._conduct = Conduct(self._id, house.stages.avatar, self._pace(), own=self._own)
         self._outbox = Outbox()
+        if self._own and house.archive:
+            self._conduct.resume_token = resuming.fresh_token()
         begun = time.monotonic()
+        self._clock_ms = lambda: round((time.monotonic() - begun) * 1000)
         old = beta.SUBPROTOCOL in offered or beta.HEADER in socket.headers.get("openai-beta", "")
-        self._outgoing = Outgoing(
-            self._conduct, clock_ms=lambda: round((time.monotonic() - begun) * 1000), beta=old and not self._own
-        )
+        self._outgoing = Outgoing(self._conduct, clock_ms=self._clock_ms, beta=old and not self._own)
         self._incoming = Incoming(self._conduct)
         self._codec = self._conduct.wishes.codec
         self._session: Session | None = None
         self._keeper: Keeper | None = None
+        self._log: resuming.Log | None = None
+        """Of a client of ours whose conversation is kept."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
+        self._code: int | None = None
+        """With which the client closed the socket."""
+        self._away = False
+        """True while nobody is there to be told anything."""
+        self._over = True
+        """False if somebody else may take the session up when it ends here."""
 
     async def serve(self) -> None:
         """Serve this client until it leaves, or its session ends."""
@@ -86,20 +103,52 @@ class Connection:
         reader = asyncio.create_task(self._read(), name=f"reader {self._id}")
         try:
             await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # the service ends: what others can take up is not over
+            self._let_go()
+            raise
         finally:
             await self._end(writer, reader)
 
+    @property
+    def _resumable(self) -> bool:
+        return self._own and self._keeper is not None and not self._closed and self._code not in GOODBYES
+
+    def _let_go(self) -> None:
+        """End the session here, so that it can go on elsewhere."""
+        if self._resumable and self._running:
+            self._over = False
+            self._running.cancel()
+
     async def _end(self, writer: asyncio.Task[None], reader: asyncio.Task[None]) -> None:
-        if self._session:
-            await self._session.happen(Left())
-        tasks = [task for task in (writer, reader, self._running) if task]
         for task in (writer, reader):
             task.cancel()
+        archive, running = self._house.archive, self._running
+        if archive and running and not running.done() and self._resumable and self._over:
+            archive.park(self._id, asyncio.create_task(self._wait(running), name=f"waiting for {self._id}"))
+            running = None
+        elif self._session:
+            await self._session.happen(Left())
+        tasks = [task for task in (writer, reader, running) if task]
         await asyncio.wait(tasks)  # a gather that is cancelled would cancel the session's own goodbye
         for task in tasks:
             broke = None if task.cancelled() else task.exception()
             if broke is not None and not isinstance(broke, WebSocketDisconnect | RuntimeError):
                 log.error("%s ended: %r", task.get_name(), broke, exc_info=broke)
+
+    async def _wait(self, running: asyncio.Task[None]) -> None:
+        """Let the session go on without its client, until that comes back, here or elsewhere, or stays away."""
+        self._away = True
+        log.info("session %s: its client is gone (code %s); it is waited for", self._id, self._code)
+        writer = asyncio.create_task(self._write(), name=f"writer {self._id}")
+        try:
+            await asyncio.wait({running}, timeout=RESUME_S)
+        except asyncio.CancelledError:
+            self._let_go()
+        else:
+            if self._session:
+                await self._session.happen(Left())
+        await asyncio.wait({running})
+        writer.cancel()
 
     # ---- in ------------------------------------------------------------------------------------------------
 
@@ -107,6 +156,7 @@ class Connection:
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
+                self._code = message.get("code")
                 return
             data = message.get("bytes")
             try:
@@ -126,14 +176,60 @@ class Connection:
             return
         if self._conduct.wishes is not before:
             self._codec = self._conduct.wishes.codec
-            await self._agree(self._begun())
+            session = self._begun()
+            self._note(message)
+            await self._agree(session)
+        elif any(not isinstance(answer, tuple | Hello) for answer in answers):
+            self._begun()
+            self._note(message)
         for answer in answers:
             if isinstance(answer, tuple):
                 await self._tell(answer)
                 continue
+            if isinstance(answer, Hello):
+                await self._welcome(answer)
+                continue
             if self._guest:
                 self._guest.heard(answer)
             await self._begun().happen(answer)
+
+    def _note(self, message: str | bytes) -> None:
+        if self._log and isinstance(message, str):
+            self._log.said(message)
+
+    async def _welcome(self, hello: Hello) -> None:
+        """A client that was cut off is back."""
+        record = self._house.instruments.record
+        try:
+            if self._session is not None:
+                raise ClientError("too_late", "avatar.hello comes before anything else")
+            await self._take_up(hello)
+        except ClientError as error:
+            record("avatar_resumes_total", 1, {"outcome": "refused"})
+            await self._tell(of_error(error))
+        else:
+            record("avatar_resumes_total", 1, {"outcome": "resumed"})
+
+    async def _take_up(self, hello: Hello) -> None:
+        house = self._house
+        taken = await resuming.take_over(house.archive, hello)
+        conduct = Conduct(hello.session, house.stages.avatar, self._pace(), own=True)
+        conduct.resume_token = hello.token
+        outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
+        up = resuming.take_up(taken, hello, conduct, outgoing)
+        self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
+        self._codec = conduct.wishes.codec
+        resumed = {"session_id": hello.session, "last_seq": hello.last_seq, "session": conduct.described()}
+        told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", **resumed}
+        self._outbox.put(Missed((json.dumps(told), *up.missed)))
+        session = self._begin(
+            up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, first_order=up.next
+        )
+        for number, order in up.owed.items():
+            if self._log:
+                self._log.owed(number, order)
+            self._outbox.put(order)
+        session.drive(conduct.wishes.driving(house.driving))
 
     async def _agree(self, session: Session) -> None:
         """What the client chose holds from now on."""
@@ -148,57 +244,72 @@ class Connection:
 
     def _begun(self) -> Session:
         """The session; it begins with the first thing that a client says."""
-        if self._session is None:
-            wishes = self._conduct.wishes
-            conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live)
-            meter = Meter(self._house.instruments.record, conversation.late)
+        if self._session is not None:
+            return self._session
+        wishes, driving = self._conduct.wishes, self._house.driving
+        conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live)
+        header = {"conversation": conversation.settings(), "voice": driving.voice, "language": driving.language}
+        if token := self._conduct.resume_token:
+            header["resume"] = resuming.digest(token)
+        return self._begin(conversation, Joined(), header=header)
 
-            def seen(event: Event, commands: list[Command]) -> None:
-                meter(event, commands)
-                self._note(event)
+    def _begin(
+        self,
+        conversation: Conversation,
+        first: Event,
+        *,
+        header: dict[str, Any],
+        epoch: int | None = None,
+        first_order: int = 0,
+    ) -> Session:
+        meter = Meter(self._house.instruments.record, conversation.late)
+        archive = self._house.archive
+        keeper = self._keeper = archive.keeper(self._id, header, epoch) if archive else None
+        log = self._log = resuming.Log(keeper, first_order) if keeper and self._own else None
 
-            driving = self._house.driving
-            if archive := self._house.archive:
-                voice = {"voice": driving.voice, "language": driving.language}
-                self._keeper = archive.keeper(self._id, {"conversation": conversation.settings(), **voice})
-            keeper = self._keeper
-            self._session = Session(
-                conversation,
-                self._house.stages,
-                self._tell,
-                driving=driving,
-                remember=keeper.remember if keeper else None,
-                journal=keeper.after(seen) if keeper else seen,
-            )
-            self._running = asyncio.create_task(self._run(self._session), name=f"session {self._id}")
+        def seen(event: Event, commands: list[Command]) -> None:
+            meter(event, commands)
+            self._spoken(event)
+            if log:
+                log.happened(event, commands)
+            if keeper:
+                keeper.journal(event, commands)
+
+        self._session = Session(
+            conversation, self._house.stages, self._tell, driving=self._house.driving, memory=keeper, journal=seen
+        )
+        self._running = asyncio.create_task(self._run(self._session, first), name=f"session {self._id}")
         return self._session
 
-    def _note(self, event: Event) -> None:
+    def _spoken(self, event: Event) -> None:
         """When the person spoke: the messages that tell of it come later."""
         if isinstance(event, SpeechStarted):
             self._conduct.spoke_from = event.at
         elif isinstance(event, SpeechEnded):
             self._conduct.spoke_until = event.at
 
-    async def _run(self, session: Session) -> None:
+    async def _run(self, session: Session, first: Event) -> None:
         record = self._house.instruments.record
         record("avatar_sessions_total", 1, {})
         record("avatar_sessions_active", 1, {})
-        await session.happen(Joined())
+        await session.happen(first)
         try:
             await session.run(ticking())
         except OutboxFull:
             pass  # the client was told
         except StaleEpoch as error:
-            log.warning("session %s: %s", self._id, error)
-            await self._close(CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
+            await self._taken(error)
         except Exception:
             log.exception("session %s broke", self._id)
             await self._close(CLOSE_BROKEN, "the session broke; connect again")
         finally:
             record("avatar_sessions_active", -1, {})
             if self._keeper:
-                await self._keeper.end()
+                await self._keeper.end(over=self._over)
+
+    async def _taken(self, error: StaleEpoch) -> None:
+        log.warning("session %s: %s", self._id, error)
+        await self._close(CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
 
     # ---- out -----------------------------------------------------------------------------------------------
 
@@ -206,6 +317,8 @@ class Connection:
         """Queue it. Raises OutboxFull after closing the socket of a client that does not read."""
         if self._guest and not isinstance(told, tuple):
             self._guest.told(told)
+        if self._log and isinstance(told, tuple):
+            self._log.answered(told)
         try:
             self._outbox.put(told)
         except OutboxFull as error:
@@ -216,17 +329,35 @@ class Connection:
     async def _close(self, code: int, reason: str) -> None:
         if not self._closed:
             self._closed = True
-            await self._socket.close(code, reason)
+            if not self._away:
+                await self._socket.close(code, reason)
 
     async def _write(self) -> None:
-        while True:
-            order = await self._outbox.take()
-            for message in self._outgoing.of(order):
-                if isinstance(message, str):
-                    await self._socket.send_text(message)
-                else:
-                    await self._socket.send_bytes(message)
-            if isinstance(order, HangUp):
-                return
-            # Sending does not yield while the buffer has room; a burst would starve the reader.
-            await asyncio.sleep(0)
+        try:
+            while True:
+                order = await self._outbox.take()
+                await self._send(self._messages(order))
+                if isinstance(order, HangUp):
+                    return
+                # Sending does not yield while the buffer has room; a burst would starve the reader.
+                await asyncio.sleep(0)
+        except StaleEpoch as error:
+            await self._taken(error)
+
+    def _messages(self, order: ClientOrder | Told | Missed) -> Iterable[str | bytes]:
+        """What tells of it; noted before it is sent, so that whoever takes the session up knows of it."""
+        if isinstance(order, Missed):
+            return order.messages
+        seq, messages = self._outgoing.seq + 1, self._outgoing.of(order)
+        if self._log:
+            self._log.sent(order, seq)
+        return messages
+
+    async def _send(self, messages: Iterable[str | bytes]) -> None:
+        if self._keeper:
+            await self._keeper.settled()
+        for message in () if self._away else messages:
+            if isinstance(message, str):
+                await self._socket.send_text(message)
+            else:
+                await self._socket.send_bytes(message)

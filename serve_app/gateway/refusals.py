@@ -16,6 +16,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import Message, Receive
 
+from streaming.events import StageName
+from streaming.stages import BadInput
+
 SOUND_MOST = 25_000_000
 """Bytes of a body that holds sound: what OpenAI takes; 60 s of uncompressed stereo at 48 kHz are 12 MB."""
 
@@ -61,6 +64,13 @@ class Refusal(HTTPException):
     def response(self) -> Response:
         """The error as the whole answer."""
         return JSONResponse(self.told(), self.status_code)
+
+
+def of_stage(stage: StageName, error: Exception | str) -> Refusal:
+    """A stage's failure, or our own word on it: 400 if whoever asked can mend it by asking otherwise, else 503."""
+    if isinstance(error, BadInput):
+        return Refusal(400, str(error), f"{stage}_refused")
+    return Refusal(503, str(error), f"{stage}_failed")
 
 
 def bad(message: str, param: str | None = None, code: str = "invalid_value") -> Refusal:

@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from serve_app import talk
-from serve_app.errors import UserError
+from serve_app.errors import NoWords, UserError
 from serve_app.gateway.chatting import Line, heard, replied
 from serve_app.gateway.films import Films
 from serve_app.gateway.realtime import House
@@ -27,6 +27,7 @@ from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.sounds import IN_BODY, brought, timed, understood
 from serve_app.gateway.streams import EVENTS, Streamed, sent_event, unless_left
 from serve_app.recording import Take, joined
+from serve_app.store import StoreError
 from streaming.channel import Channel
 from streaming.commands import Audio, ReplyDelta, Show, UserCaption
 from streaming.media import MIC_RATE, samples
@@ -65,7 +66,9 @@ class Chat(BaseModel):
 
 def rest(house: House, films: Films | None = None) -> APIRouter:
     """Routes for /transcribe, /chat, /conversation and /films. Films are removed when the application ends."""
-    kept = films or Films()
+    kept = films or Films(house.archive.store if house.archive else None)
+    if not kept.shared:
+        log.info("films: only the replica that makes one hands it out, because nothing is stored (store.keep)")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,7 +86,7 @@ def rest(house: House, films: Films | None = None) -> APIRouter:
         `words` is empty if the recognition engine gives no times.
         """
         pcm = await brought(request, house)
-        found = await unless_left(request, understood(pcm, None, house))
+        found = await unless_left(request, understood(pcm, None, house, words=True))
         return {
             "text": found.text,
             "language": found.language,
@@ -110,9 +113,13 @@ def rest(house: House, films: Films | None = None) -> APIRouter:
     @router.get("/films/{name}.mp4", response_class=FileResponse)
     async def film(name: str) -> FileResponse:
         """A film that `/conversation` made."""
-        path = kept.path(name)
+        try:
+            path = await kept.path(name)
+        except StoreError as error:
+            raise Refusal(503, str(error), "store_failed") from error
         if path is None:
-            raise Refusal(404, "there is no such film, or no longer; hold the conversation again", "no_film")
+            here = "" if kept.shared else " at this replica, and without a store each has only its own"
+            raise Refusal(404, f"there is no such film{here}, or no longer; hold the conversation again", "no_film")
         return FileResponse(path, media_type="video/mp4")
 
     return router
@@ -145,6 +152,8 @@ async def _conversation(house: House, films: Films, pcm: bytes) -> AsyncGenerato
             name = await films.keep(film)
             yield sent_event("film", {"url": f"/films/{name}.mp4", "expires_in": round(films.keep_s)})
         yield sent_event("done", {"transcript": takes[0].question, "text": film.text})
+    except NoWords as error:
+        yield sent_event("error", bad(str(error), "file", "no_words").told())
     except UserError as error:
         yield sent_event("error", Refusal(503, str(error), "conversation_failed").told())
     except TimeoutError:

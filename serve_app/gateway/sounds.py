@@ -74,10 +74,11 @@ def _read(content: bytes, name: str, most_s: float) -> bytes:
         return read_question(path, most_s)
 
 
-async def understood(pcm16k: bytes, language: str | None, house: House) -> Transcript:
-    """The last transcript of the sound. Raises Refusal if recognition fails."""
+async def understood(pcm16k: bytes, language: str | None, house: House, *, words: bool) -> Transcript:
+    """The last transcript of the sound, with its words if wanted. Raises Refusal if recognition fails."""
     seconds = samples(pcm16k) / MIC_RATE  # recognition may take as long as the sound
-    call = answers(lambda: house.stages.transcriber.transcribe(pcm16k, language, True), "asr", house.driving, seconds)
+    transcriber = house.stages.transcriber
+    call = answers(lambda: transcriber.transcribe(pcm16k, language, True, words), "asr", house.driving, seconds)
     last = Transcript("", (), language or "", True)
     async with aclosing(call) as transcripts:
         async for transcript in transcripts:

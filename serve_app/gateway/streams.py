@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-from serve_app.gateway.refusals import Refusal
+from serve_app.gateway.refusals import Refusal, of_stage
 from streaming.events import StageName
 from streaming.session import Driving
 from streaming.stages import StageError, StageLost
@@ -33,7 +33,7 @@ async def answers(
 ) -> AsyncGenerator[T]:
     """What the call answers. ``patience_s`` is added to the wait for the first answer, in seconds.
 
-    A call whose replica is lost before its first answer is made once more. Raises Refusal (503) with the stage's
+    A call whose replica is lost before its first answer is made once more. Raises Refusal with the stage's
     sentence, or ours if it breaks or gives no answer in time.
     """
     for last in (False, True):
@@ -45,19 +45,15 @@ async def answers(
                     yield item
             return
         except TimeoutError:
-            raise _failed(stage, f"{stage} gave no answer in time; try again, or look at its log") from None
+            raise of_stage(stage, f"{stage} gave no answer in time; try again, or look at its log") from None
         except StageError as error:
-            raise _failed(stage, str(error)) from error
+            raise of_stage(stage, error) from error
         except StageLost as error:
             if last or given:
-                raise _failed(stage, str(error)) from error
+                raise of_stage(stage, error) from error
         except Exception as error:  # an engine's bug ends its own call and nothing else
             log.exception("%s failed", stage)
-            raise _failed(stage, f"{stage} broke: {type(error).__name__}: {error}") from error
-
-
-def _failed(stage: StageName, reason: str) -> Refusal:
-    return Refusal(503, reason, f"{stage}_failed")
+            raise of_stage(stage, f"{stage} broke: {type(error).__name__}: {error}") from error
 
 
 async def _timely(stream: AsyncIterator[T], first_s: float, next_s: float) -> AsyncGenerator[T]:
@@ -87,6 +83,15 @@ async def unless_left(request: Request, work: Awaitable[T]) -> T:
         return working.result()
     finally:
         await _stopped(working, leaving)
+
+
+async def begun(request: Request, stream: AsyncGenerator[bytes], first: Awaitable[bytes]) -> bytes:
+    """The stream's first piece: what fails at once then has a status. Closes the stream if there is none."""
+    try:
+        return await unless_left(request, first)
+    except BaseException:
+        await stream.aclose()
+        raise
 
 
 async def _awaited(work: Awaitable[T]) -> T:

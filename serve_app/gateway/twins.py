@@ -1,33 +1,29 @@
-"""The same stages under the addresses and in the shapes that OpenAI's clients know.
+"""Recognition and voice under the addresses and in the shapes that OpenAI's clients know.
 
-Names of models are taken and change nothing: there is one of each kind here. What we do not have is refused in one
-sentence, never left out silently, if the answer would be another than was asked for.
+Names of models are taken and change nothing: there is one of each kind here. Chat is in completions.py. What we do
+not have is refused in one sentence, never left out silently, if the answer would be another than was asked for.
 """
 
 from __future__ import annotations
 
 import re
-import time
-import uuid
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from io import BytesIO
-from typing import Annotated, Any
+from typing import Annotated
 from wave import open as open_wave
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from serve_app.gateway.chatting import Line, heard, replied
 from serve_app.gateway.realtime import House
-from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
+from serve_app.gateway.refusals import REFUSED, Bounded, bad
 from serve_app.gateway.sounds import decoded, timed, understood
-from serve_app.gateway.streams import EVENTS, Streamed, answers, sent_data, unless_left
+from serve_app.gateway.streams import Streamed, answers, begun, unless_left
 from serve_app.talk import MOST_CHARACTERS
 from streaming.clips import Clips
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
-from streaming.stages import TextDelta, Tool, ToolCall
 
 THEIR_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
 """Voices that OpenAI's clients must name one of: here each of them is the service's own voice."""
@@ -47,33 +43,8 @@ class Speech(BaseModel):
     stream_format: str = "audio"
 
 
-class Function(BaseModel):
-    """A function that the language model may call."""
-
-    name: str
-    description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class Offered(BaseModel):
-    """A tool; only functions are known."""
-
-    type: str = "function"
-    function: Function
-
-
-class Completion(BaseModel):
-    """A conversation whose next message is wanted. Fields that steer a model's sampling change nothing."""
-
-    messages: list[Line]
-    model: str = "default"
-    stream: bool = False
-    n: int = 1
-    tools: list[Offered] = Field(default_factory=list)
-
-
 def twins(house: House) -> APIRouter:
-    """Routes for /v1/audio/transcriptions, /v1/audio/speech and /v1/chat/completions."""
+    """Routes for /v1/audio/transcriptions and /v1/audio/speech."""
     router = APIRouter(prefix="/v1", route_class=Bounded, tags=["as OpenAI's"], responses=REFUSED)
 
     @router.post("/audio/transcriptions", response_class=Response)
@@ -89,7 +60,7 @@ def twins(house: House) -> APIRouter:
         wanted = set(granularities or ())
         _check_writing(language, response_format, wanted, stream)
         pcm = await decoded(await file.read(), file.filename or "", house)
-        found = await unless_left(request, understood(pcm, language, house))
+        found = await unless_left(request, understood(pcm, language, house, words=bool(wanted)))
         if response_format == "text":
             return PlainTextResponse(found.text + "\n")
         if response_format == "json":
@@ -105,29 +76,9 @@ def twins(house: House) -> APIRouter:
         sound = _spoken(house, wanted)
         if wanted.response_format == "wav":
             return Response(_wav(await unless_left(request, _whole(sound))), media_type="audio/wav")
-        return Streamed(sound, "audio/pcm", first=await _begun(request, sound, _first(sound)))
-
-    @router.post("/chat/completions", response_class=Response)
-    async def completions(request: Request, wanted: Completion) -> Response:
-        """The next message of a conversation, whole or as it is written."""
-        if wanted.n != 1:
-            raise bad("there is one reply at a time: leave n out, or send 1", "n")
-        pieces = replied(house, heard(wanted.messages), [_tool(offered.function) for offered in wanted.tools])
-        if not wanted.stream:
-            return JSONResponse(await unless_left(request, _completion(pieces, wanted.model)))
-        chunks = _chunks(pieces, wanted.model)
-        return Streamed(chunks, EVENTS, first=await _begun(request, chunks, anext(chunks)))
+        return Streamed(sound, "audio/pcm", first=await begun(request, sound, _first(sound)))
 
     return router
-
-
-async def _begun(request: Request, stream: AsyncGenerator[bytes], first: Awaitable[bytes]) -> bytes:
-    """The stream's first piece: what fails at once then has a status. Closes the stream if there is none."""
-    try:
-        return await unless_left(request, first)
-    except BaseException:
-        await stream.aclose()
-        raise
 
 
 # ---- transcriptions ----------------------------------------------------------------------------------------
@@ -164,7 +115,7 @@ def _check_speech(wanted: Speech) -> None:
 
 
 async def _spoken(house: House, wanted: Speech) -> AsyncGenerator[bytes]:
-    """The text as PCM16 mono at 24 kHz, clip by clip as in a conversation. Raises Refusal (503)."""
+    """The text as PCM16 mono at 24 kHz, clip by clip as in a conversation. Raises Refusal."""
     driving, voice = house.driving, house.stages.voice
     named = driving.voice if wanted.voice in THEIR_VOICES or wanted.voice == "default" else wanted.voice
     cut = Clips()
@@ -199,58 +150,3 @@ def _wav(pcm24k: bytes) -> bytes:
         wav.setframerate(RATE)
         wav.writeframes(pcm24k)
     return file.getvalue()
-
-
-# ---- chat --------------------------------------------------------------------------------------------------
-
-
-def _tool(function: Function) -> Tool:
-    return Tool(function.name, function.description, function.parameters)
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def _head(kind: str, model: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time()), "model": model}
-
-
-async def _completion(pieces: AsyncGenerator[TextDelta | ToolCall], model: str) -> dict[str, Any]:
-    text, calls = "", list[dict[str, Any]]()
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if isinstance(piece, TextDelta):
-                text += piece.text
-            else:
-                calls.append(_call(piece))
-    message: dict[str, Any] = {"role": "assistant", "content": text or None, "refusal": None}
-    if calls:
-        message["tool_calls"] = calls
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if calls else "stop"}
-    return {**_head("chat.completion", model), "choices": [choice]}
-
-
-async def _chunks(pieces: AsyncGenerator[TextDelta | ToolCall], model: str) -> AsyncGenerator[bytes]:
-    head = _head("chat.completion.chunk", model)
-    calls = 0
-
-    def chunk(delta: dict[str, Any], reason: str | None = None) -> bytes:
-        return sent_data({**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}]})
-
-    async with aclosing(pieces):
-        piece = await anext(pieces, None)
-        yield chunk({"role": "assistant", "content": ""})
-        try:
-            while piece is not None:
-                if isinstance(piece, TextDelta):
-                    yield chunk({"content": piece.text})
-                else:
-                    yield chunk({"tool_calls": [{"index": calls, **_call(piece)}]})
-                    calls += 1
-                piece = await anext(pieces, None)
-        except Refusal as refusal:  # clients raise it where they read
-            yield sent_data(refusal.told())
-            return
-    yield chunk({}, "tool_calls" if calls else "stop")
-    yield b"data: [DONE]\n\n"

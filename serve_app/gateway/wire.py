@@ -70,6 +70,8 @@ class Conduct:
         """Items of the client's that it was not told of yet."""
         self.stopped = 0
         """The newest reply that the client itself stopped."""
+        self.resume_token: str | None = None
+        """With it the conversation can be taken up again; None if it cannot."""
 
     @property
     def active(self) -> Response | None:
@@ -83,7 +85,10 @@ class Conduct:
 
     def described(self) -> dict[str, Any]:
         """The session as its client is shown it."""
-        return self.wishes.described(self.session, self.avatar)
+        described = self.wishes.described(self.session, self.avatar)
+        if self.resume_token:
+            described["avatar"]["resume_token"] = self.resume_token
+        return described
 
 
 class Outgoing:
@@ -93,7 +98,9 @@ class Outgoing:
         self._conduct = conduct
         self._clock_ms = clock_ms
         self._beta = beta
-        self._seq = 0
+        self.seq = 0
+        """Number of the newest message."""
+        self._words_until = (0, 0)
         self._speech: str | None = None
         self._announced = False
         """True once a reply's interruption told of the speech that the next state tells of."""
@@ -105,14 +112,19 @@ class Outgoing:
             return [*self._event(told)]
         return [out for one in self._ordered(told) for out in ([one] if isinstance(one, bytes) else self._event(one))]
 
+    def words_told(self, audio: Message) -> None:
+        """The client knows the words of this piece of sound, though perhaps not the sound."""
+        if isinstance(audio, Audio):
+            self._words_until = audio.turn, audio.pts + samples(audio.pcm)
+
     def _event(self, told: Told) -> Iterator[str]:
         for kind, fields in in_beta(told) if self._beta else (told,):
-            self._seq += 1
-            yield json.dumps({"type": kind, "event_id": f"evt_{self._seq}", **fields}, separators=(",", ":"))
+            self.seq += 1
+            yield json.dumps({"type": kind, "event_id": f"evt_{self.seq}", **fields}, separators=(",", ":"))
 
     def _unit(self, kind: Kind, flags: Flag, turn: int, pts: int, payload: bytes) -> bytes:
-        self._seq += 1
-        return pack(Unit(kind, flags, turn, self._seq, pts, self._clock_ms(), payload))
+        self.seq += 1
+        return pack(Unit(kind, flags, turn, self.seq, pts, self._clock_ms(), payload))
 
     # ---- orders --------------------------------------------------------------------------------------------
 
@@ -155,6 +167,7 @@ class Outgoing:
                 yield from self._response(turn).called(name, call)
             case Ended(turn, pts, idle_frame):
                 yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
+                self._response(turn).samples = max(self._response(turn).samples, pts)
                 yield from self._response(turn).ended()
             case Cut():
                 yield from self._cut(shown)
@@ -209,12 +222,13 @@ class Outgoing:
         return conduct.responses[turn]
 
     def _audio(self, audio: Audio) -> Iterator[Told | bytes]:
-        if audio.words:
-            words = [asdict(word) for word in audio.words]
+        turn, until = self._words_until
+        words = [asdict(word) for word in audio.words if audio.turn != turn or word.start >= until]
+        if words:
             yield from self._own("avatar.words", turn=audio.turn, words=words)
         response = self._response(audio.turn)
         if self._conduct.own:
-            response.samples += samples(audio.pcm)
+            response.samples = max(response.samples, audio.pts + samples(audio.pcm))
             yield self._unit(Kind.AUDIO, Flag.NONE, audio.turn, audio.pts, audio.pcm)
             return
         if self._to_client is None or self._to_client[0] != audio.turn:

@@ -20,7 +20,7 @@ import actors.llm.deployment
 import actors.tts.deployment
 from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
 from streaming.media import FRAME, MIC_RATE
-from streaming.stages import FaceState, Said, Span, StageError, StageLost
+from streaming.stages import BadInput, FaceState, Said, Span, StageError, StageLost
 from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
 
 MINUTE = bytes(2 * 60 * MIC_RATE)
@@ -168,10 +168,10 @@ async def test_a_span_a_text_and_a_conversation_may_be_too_large_as_well() -> No
     state = FaceState("mask", 0, bytes(3_000_000))
     with pytest.raises(StageError, match=r"face takes 4\.1 MB at once, not 40 s of sound and state"):
         assert [_ async for _ in face.animate(span(MINUTE), AVATAR, state)]
-    with pytest.raises(StageError, match="not 2000000 characters; cut the text into clips"):
+    with pytest.raises(BadInput, match="not 2000000 characters; cut the text into clips"):
         assert [_ async for _ in voice(Response([])).speak("a" * 2_000_000, "default", "en", 1)]
     responder = RemoteResponder(cast(DeploymentHandle, Handle(Response([]))))
-    with pytest.raises(StageError, match="not 1 items of conversation; begin a new one"):
+    with pytest.raises(BadInput, match="not 1 items of conversation; begin a new one"):
         assert [_ async for _ in responder.reply((Said("user", "a" * 2_000_000, 1),), "", ())]
 
 

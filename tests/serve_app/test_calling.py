@@ -149,6 +149,7 @@ def test_talk_asks_a_running_service(
         (["--url", "ws://x", "--ray"], "--ray does not go with --url"),
         (["--url", "ws://x", "--fast", "--vad"], "--vad over the wire needs the pace of speech"),
         (["--key", "ak_x"], "--key is for a service elsewhere"),
+        (["--key-file", "-"], "--key is for a service elsewhere"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(

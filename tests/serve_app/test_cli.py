@@ -21,7 +21,7 @@ from streaming.session import Stages
 from streaming.stages import Avatar, FaceState, Span, StageError, StageLost
 from tests.serve_app.test_talk import Breaking, speech, stages
 
-ORDERS = ("run", "talk", "say", "inspect", "replay", "key", "portrait", "doctor")
+ORDERS = ("run", "talk", "say", "inspect", "replay", "key", "portrait", "load", "doctor")
 
 
 class Grey:

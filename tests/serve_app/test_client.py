@@ -18,6 +18,8 @@ from serve_app.client import SUBPROTOCOL, Avatar, AvatarError, connect
 from serve_app.gateway import wire
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.realtime import House
+from serve_app.keeper import Archive
+from serve_app.store import Store
 from serve_app.units import Caption, Cut, End, Flush, Hold, Picture, Sound, State, Text, Told, Trouble, Words
 from streaming.media import FRAME, RATE
 from streaming.pace import Pace
@@ -47,6 +49,41 @@ async def until(avatar: Avatar, true: Callable[[Told], bool]) -> list[Told]:
 
 def idle(unit: Told) -> bool:
     return isinstance(unit, State) and unit.state == "idle"
+
+
+async def test_a_connection_that_is_cut_is_made_anew_and_the_reply_goes_on(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
+    await store.open()
+    archive = Archive(store, False, "gateway")
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        async with connect(f"{url}/v1/realtime") as avatar:
+            await avatar.say("hi")
+            told = await until(avatar, lambda unit: isinstance(unit, Sound))
+            avatar._socket.transport.abort()
+            told += await until(avatar, idle)
+        assert [unit.pts for unit in told if isinstance(unit, Sound)] == [k * 2400 for k in range(5)]
+        assert [unit.pts for unit in told if isinstance(unit, Picture)] == [k * FRAME for k in range(13)]
+        assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "You said: hi"
+        async with connect(f"{url}/v1/realtime", resume=False) as avatar:
+            await avatar.say("hi")
+            avatar._socket.transport.abort()
+            with pytest.raises(AvatarError) as lost:
+                await until(avatar, idle)
+            assert lost.value.code == 1006
+    await archive.settle()
+    await store.close()
+
+
+async def test_who_finds_nobody_any_more_says_why_the_connection_was_lost(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.client.RESUME_S", 0.0)
+    async with connect(url) as avatar:
+        avatar._reader.session["avatar"]["resume_token"] = "of a service that kept nothing"
+        avatar._socket.transport.abort()
+        with pytest.raises(AvatarError, match="lost without a word"):
+            await until(avatar, idle)
 
 
 async def test_a_question_is_written_and_the_face_answers(url: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from actors.models import FILES, Found
 from serve_app import doctor
+from serve_app.gateway.keys import KeyFile
+from serve_app.settings import load
 
 
 def lines(findings) -> list[str]:
@@ -115,6 +117,28 @@ def test_a_stranger_with_our_name_is_named() -> None:
     assert lines(doctor.shadows(owners)) == [
         "missing: mosaicml-streaming brings a package streaming too -> pip uninstall mosaicml-streaming"
     ]
+
+
+def test_the_door_is_told_in_a_line_each(tmp_path: Path) -> None:
+    wished = load(door={"keys": str(tmp_path / "keys.toml"), "messages": 50})
+    assert lines(doctor.door(wished)) == [
+        f"ok: none; they would be in {tmp_path / 'keys.toml'} -> ",
+        "ok: 127.0.0.1:8080 -> ",
+        "ok: open to this machine without a key, 50 messages a second -> ",
+    ]
+    others = load(door={"keys": str(tmp_path / "keys.toml")}, gateway={"host": "0.0.0.0", "port": 80})
+    *_, refused = doctor.door(others)
+    assert (refused.level, refused.mend) == ("missing", "avatar key add NAME")
+    assert refused.found.startswith("0.0.0.0 can be reached from other machines")
+    KeyFile(tmp_path / "keys.toml").add("phone")
+    assert lines(doctor.door(others)) == [
+        f"ok: 1 in {tmp_path / 'keys.toml'} -> ",
+        "ok: 0.0.0.0:80 -> ",
+        "ok: asks for a key -> ",
+    ]
+    (tmp_path / "keys.toml").write_text("no keys")
+    [broken] = doctor.door(others)
+    assert broken.level == "missing" and "mend the file or remove it" in broken.found
 
 
 @pytest.mark.parametrize(("level", "code"), [("ok", 0), ("note", 0), ("missing", 1)])

@@ -89,7 +89,7 @@ async def test_the_sdk_comes_in_with_its_key_and_is_told_why_not_without(file: K
             async for unit in avatar:
                 if isinstance(unit, End):
                     break
-            with pytest.raises(AvatarError, match=r"more was sent than the key allows.*10 messages a second") as left:
+            with pytest.raises(AvatarError, match=r"more was sent than this client may.*10 messages a second") as left:
                 for _ in range(30):
                     await avatar.report_playhead(0, 0)
                 async for _ in avatar:

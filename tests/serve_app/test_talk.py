@@ -57,14 +57,18 @@ class LoudnessListener:
 class LengthTranscriber:
     """Says how many tenths of a second of speech it was given."""
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         loud = int(np.count_nonzero(np.frombuffer(pcm16k, "<i2")))
         text = f"{round(loud * 10 / MIC_RATE)} tenths" if loud else ""
         yield Transcript(text, (), "en", final)
 
 
 class Deaf:
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         yield Transcript("", (), "en", final)
 
 
@@ -213,7 +217,9 @@ class Breaking:
             raise self.error
         await asyncio.Event().wait()
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         await self.fail()
         yield Transcript("", (), "en", final)
 

@@ -25,10 +25,12 @@ from streaming.commands import (
 )
 from streaming.conversation import Conversation
 from streaming.events import (
+    Added,
     Event,
     Heard,
     Joined,
     Left,
+    Removed,
     Requested,
     SpeechEnded,
     SpeechStarted,
@@ -79,7 +81,7 @@ class Room:
             stages,
             self.tell,
             driving=Driving(first_s=deadline, next_s=deadline),
-            remember=self.keep,
+            memory=self,
             journal=lambda event, commands: self.log.append((event, commands)),
         )
 
@@ -88,8 +90,11 @@ class Room:
         if isinstance(order, Show) and isinstance(order.message, Ended):
             await self.session.happen(self.then.pop(0) if self.then else Left())
 
-    async def keep(self, item: Said) -> None:
+    async def remember(self, item: Said, after: str | None) -> None:
         self.kept.append(item)
+
+    async def forget(self, name: str) -> None:
+        self.kept = [item for item in self.kept if item.name != name]
 
     async def live(self, *events: Event, then: Sequence[Event] = ()) -> list[ClientOrder]:
         """Let the events happen; one of ``then`` after each reply's end, and after the last the client leaves."""
@@ -118,6 +123,19 @@ async def test_a_typed_turn_arrives_as_sound_and_pictures() -> None:
         Said("call", "{}", 1, id="call_1_0", call_id="1", function="look"),
     ]
     assert told[-1] == HangUp("the client left")
+
+
+async def test_an_item_that_is_taken_out_is_stored_no_more() -> None:
+    room = Room(face=Mask())
+    await room.live(Added(Said("user", "no", 1, id="a")), Removed("a"), Typed("hi"))
+    assert [item.text for item in room.kept] == ["hi", "You said: hi", "{}"]
+
+
+async def test_where_nothing_is_stored_nothing_needs_to_be_erased() -> None:
+    room = Room(face=Mask())
+    room.session._memory = None
+    await room.live(Added(Said("user", "no", 1, id="a")), Removed("a"), Typed("hi"))
+    assert room.kept == []
 
 
 async def test_a_spoken_turn_uses_the_listener_and_the_recogniser() -> None:
@@ -253,7 +271,9 @@ async def test_a_partial_transcript_is_shown_and_a_session_needs_no_journal_and_
             await session.happen(Left())
 
     class Quick(Scribe):
-        async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+        async def transcribe(
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        ) -> AsyncIterator[Transcript]:
             yield Transcript("Hel", (), "en", final)
 
     session = Session(Conversation("bare", Pace.file()), Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR), tell)

@@ -45,7 +45,8 @@ async def test_what_is_spoken_is_understood(service: str) -> None:
             response_format="verbose_json",
             timestamp_granularities=["word"],
         )
-        assert told.language == "en" and 1 < told.duration < 5
+        assert told.language == "en" and 1 < told.duration < 5 and told.words
+        assert [word.word.strip(".") for word in told.words] == SENTENCE.strip(".").split()
 
 
 async def test_pcm_is_streamed(service: str) -> None:
@@ -73,7 +74,7 @@ async def test_a_mistake_is_raised_where_it_was_made(service: str) -> None:
         with pytest.raises(openai.BadRequestError, match="wav or pcm") as refused:
             await client.audio.speech.create(model="tts-1", voice="alloy", input="Hi.", response_format="mp3")
         assert (refused.value.code, refused.value.param) == ("invalid_value", "response_format")
-        with pytest.raises(openai.InternalServerError, match="unknown voice 'bob'"):
+        with pytest.raises(openai.BadRequestError, match="unknown voice 'bob'"):
             await client.audio.speech.create(model="tts-1", voice="bob", input="Hi.")
 
 

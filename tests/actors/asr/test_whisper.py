@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from actors.asr.whisper import Whisper
-from streaming.stages import StageError, Transcript
+from streaming.stages import BadInput, StageError, Transcript
 from tests.actors.asr.spoken import Sound, human_clips, plain, silence, spoken
 
 QUESTIONS = (
@@ -97,12 +97,12 @@ async def test_a_long_recording_grows_piece_by_piece(whisper: Whisper) -> None:
 
 
 async def test_half_a_sample_is_refused(whisper: Whisper) -> None:
-    with pytest.raises(StageError, match="3 bytes; PCM16 has 2 for each sample"):
+    with pytest.raises(BadInput, match="3 bytes; PCM16 has 2 for each sample"):
         await anext(whisper.transcribe(b"abc", None, True))
 
 
 async def test_more_than_fifteen_minutes_are_refused(whisper: Whisper) -> None:
-    with pytest.raises(StageError, match=r"at most 15 minutes at once, not 15.1: cut it"):
+    with pytest.raises(BadInput, match=r"at most 15 minutes at once, not 15.1: cut it"):
         await anext(whisper.transcribe(bytes(2 * 16_000 * 906), None, True))
 
 

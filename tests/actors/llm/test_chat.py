@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.llm.chat import Chat
-from streaming.stages import Said, StageError, TextDelta, Tool, ToolCall
+from streaming.stages import BadInput, Said, StageError, TextDelta, Tool, ToolCall
 
 HISTORY = (Said("user", "Hello", 1),)
 
@@ -138,8 +138,15 @@ async def test_calls_of_tools_are_put_together() -> None:
     ],
 )
 async def test_a_refusal_is_one_sentence(status: int, reason: str) -> None:
-    with pytest.raises(StageError, match=reason):
+    with pytest.raises(StageError, match=reason) as raised:
         await reply(Server(status, (b'{"error": {"message": "because"}}',)))
+    assert not isinstance(raised.value, BadInput)
+
+
+async def test_a_conversation_that_is_too_long_for_the_model_is_whoever_sent_its() -> None:
+    body = b'{"error": {"message": "at most 8 tokens", "code": "context_length_exceeded"}}'
+    with pytest.raises(BadInput, match=r"refused the request \(400\): .*at most 8 tokens"):
+        await reply(Server(400, (body,)))
 
 
 async def test_no_server_there() -> None:

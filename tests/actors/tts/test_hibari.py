@@ -15,7 +15,7 @@ import pytest
 from actors.tts.align import label_shift
 from actors.tts.hibari import BLOCK, LONGEST_CLIP, Hibari
 from streaming.media import samples
-from streaming.stages import StageError
+from streaming.stages import BadInput, StageError
 
 FRESH = """
 The gardener planted seventy tulips along the wall before the frost came back. Nothing moved in the harbour except
@@ -152,7 +152,7 @@ async def test_the_longest_clip_is_spoken_and_a_longer_one_refused(say: Any) -> 
     text = ("word " * 400).strip() + "!"
     assert len(text) == LONGEST_CLIP
     assert len((await say(text)).words) == 400
-    with pytest.raises(StageError, match="2001 characters is too long; cut it into clips of at most 2000"):
+    with pytest.raises(BadInput, match="2001 characters is too long; cut it into clips of at most 2000"):
         await say(text + "!")
 
 
@@ -168,14 +168,14 @@ async def test_the_longest_clip_is_spoken_and_a_longer_one_refused(say: Any) -> 
     ],
 )
 async def test_text_without_speech_in_it_is_refused_with_what_to_do(say: Any, text: str, complaint: str) -> None:
-    with pytest.raises(StageError, match=complaint):
+    with pytest.raises(BadInput, match=complaint):
         await say(text)
 
 
 async def test_another_language_or_voice_is_refused(say: Any) -> None:
     with pytest.raises(StageError, match="speaks English \\(en\\), not 'zh'"):
         await say("Hello.", language="zh")
-    with pytest.raises(StageError, match="unknown voice 'bob'; the embedded voice is called default or heart"):
+    with pytest.raises(BadInput, match="unknown voice 'bob'; the embedded voice is called default or heart"):
         await say("Hello.", name="bob")
     assert (await say("Hello.", name="heart", language="en-GB")).words
 

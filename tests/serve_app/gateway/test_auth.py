@@ -278,6 +278,20 @@ def test_a_conversation_that_uses_up_the_days_sound_is_ended(rooms: Rooms) -> No
     assert left.value.code == 4029 and "0.2 s of sound" in str(left.value.reason)
 
 
+def test_a_flood_without_a_key_is_ended_as_well(rooms: Rooms) -> None:
+    with entered(rooms.client(messages=5.0)) as socket, pytest.raises(WebSocketDisconnect) as left:
+        for _ in range(12):
+            socket.send_text('{"type": "input_audio_buffer.clear"}')
+        while True:
+            socket.receive_text()
+    assert left.value.code == 4029 and "more than 5 messages a second" in str(left.value.reason)
+
+
+def test_the_settings_say_how_many_messages_come_in_without_a_key(tmp_path: Path) -> None:
+    wished = Doorway(keys=str(tmp_path / "keys.toml"), messages=7)
+    assert (Door.of(wished, "127.0.0.1").messages, Door().messages) == (7, 400)
+
+
 def test_a_flood_of_messages_is_ended(rooms: Rooms) -> None:
     client, key = rooms.client(), rooms.file.add("phone", messages=5.0)
     with entered(client, bearer(key)) as socket:

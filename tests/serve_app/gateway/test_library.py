@@ -121,6 +121,26 @@ def test_a_reply_is_seen_again_as_far_as_it_was_heard(client: TestClient, store:
     assert (missing.status_code, "no pictures of a reply 3" in missing.json()["detail"]) == (404, True)
 
 
+def test_a_reply_is_found_without_reading_what_came_before_it(client: TestClient, store: Store) -> None:
+    """4,000 lines of ten replies; the eighth is found by its place, those of an older journal by reading."""
+    assert client.portal is not None
+    call = client.portal.call
+    for session in ("sess_marked", "sess_old"):
+        call(store.begin, session, "gateway", {"media": True})
+        for turn in range(1, 11):
+            orders = [Show(Audio(turn, k * 240, bytes(480))) for k in range(400)]
+            lines = [canonical({"n": 0, "event": {}, "commands": [encode(order)]}) for order in orders]
+            call(store.append, session, 1, lines, (turn,) if session == "sess_marked" else ())
+
+    async def read(session: str, turn: int) -> int:
+        return sum([len(page) async for page in store.journal(session, turn)])
+
+    assert [call(read, "sess_marked", turn) for turn in (0, 1, 8, 10, 11)] == [4000, 4000, 1200, 400, 400]
+    assert call(read, "sess_old", 8) == 4000
+    assert client.delete("/conversations/sess_marked").status_code == 204
+    assert call(read, "sess_marked", 8) == 0
+
+
 def test_a_transcript_tells_when_each_thing_was_said_and_what_was_cut() -> None:
     items = (Item(Said("user", "Hello?", 1), 2_500), Item(Said("assistant", "Hel", 1, cut=True), 76_000))
     stored = Stored(Summary("sess_1", 1_000, 76_000, None, 2), {}, "gateway", 1, 0, items)

@@ -14,17 +14,21 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from serve_app import reels
 from serve_app.gateway import refusals, rest
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.films import Films
 from serve_app.gateway.realtime import House
 from serve_app.gateway.streams import Streamed, answers
 from serve_app.recording import Film
+from serve_app.store import Store
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import (
+    BadInput,
     History,
     Spoken,
     StageError,
@@ -43,7 +47,9 @@ AUDIO = {"content-type": "audio/wav"}
 class Clerk:
     """Understands two words, half a second each."""
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         yield Transcript("Hello", (), "en", False)
         yield Transcript("Hello there", (Word("Hello", 0, 8000), Word("there", 8000, 8000)), "en", final)
 
@@ -77,7 +83,9 @@ class Broken:
         elif not (isinstance(self.error, StageLost) and self.calls > 1):
             raise self.error
 
-    async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+    async def transcribe(
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+    ) -> AsyncIterator[Transcript]:
         await self.fail()
         yield Transcript("found again", (), "en", final)
 
@@ -210,6 +218,25 @@ def test_a_stage_that_fails_is_a_503_with_its_sentence(error: Exception | None, 
     with service(transcriber=Broken(error)) as client:
         answer = client.post("/transcribe", content=recording(0.1), headers=AUDIO)
         assert refused(answer, 503, sentence)["code"] == "asr_failed"
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "sent", "code"),
+    [
+        ("/transcribe", "transcriber", {"files": {"file": ("a.wav", recording())}}, "asr_refused"),
+        ("/v1/audio/transcriptions", "transcriber", {"files": {"file": ("a.wav", recording())}}, "asr_refused"),
+        ("/v1/audio/speech", "voice", {"json": {"input": "Hello.", "voice": "bob"}}, "tts_refused"),
+        (
+            "/v1/chat/completions",
+            "responder",
+            {"json": {"messages": [{"role": "user", "content": "hi"}]}},
+            "llm_refused",
+        ),
+    ],
+)
+def test_what_a_stage_refuses_is_the_clients_to_mend(path: str, role: str, sent: Any, code: str) -> None:
+    with service(**{role: Broken(BadInput("not that; another"))}) as client:
+        assert refused(client.post(path, **sent), 400, "not that; another")["code"] == code
 
 
 def test_a_lost_replica_costs_one_repeated_call() -> None:
@@ -359,12 +386,44 @@ async def test_films_are_few_and_go_after_a_while(tmp_path: Path, monkeypatch: p
     films = Films(most=2, keep_s=60, clock=lambda: now[0])
     film = Film(b"", (), (), (), "")
     names = [await films.keep(film) for _ in range(3)]
-    assert len(set(names)) == 3 and [films.path(name) is not None for name in names] == [False, True, True]
+    assert len(set(names)) == 3 and [await films.path(name) is not None for name in names] == [False, True, True]
     assert len(kept(tmp_path)) == 2
     now[0] = 61
-    assert films.path(names[2]) is None and not kept(tmp_path)
+    assert await films.path(names[2]) is None and not kept(tmp_path)
     films.close()
     assert not kept(tmp_path)
+
+
+async def test_a_film_can_be_fetched_from_every_replica_that_shares_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.gateway.films.write_mp4", lambda path, packets, sound: path.write_bytes(b"a film"))
+    now = [0]
+    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}", clock_ms=lambda: now[0])
+    await store.open()
+    here, there, alone = Films(store, most=2, keep_s=60), Films(store, most=2, keep_s=60), Films()
+    names = []
+    for _ in range(3):
+        now[0] += 1
+        names.append(await here.keep(Film(b"", (), (), (), "")))
+    assert [await there.path(name) is not None for name in names] == [False, True, True], "two are the most"
+    assert await alone.path(names[2]) is None
+    fetched = await there.path(names[2])
+    assert fetched is not None and fetched.read_bytes() == b"a film"
+    there.close()
+    assert not fetched.exists()
+    now[0] += 60_001
+    assert await there.path(names[2]) is None
+    await reels.expire(store)
+    async with store.transaction() as base:
+        assert list(await base.scalars(select(reels.reels.c.name))) == []
+    here.close()
+    await store.close()
+
+
+async def test_without_a_store_the_refusal_says_where_films_are() -> None:
+    with service() as client:
+        refused(client.get("/films/another.mp4"), 404, "without a store each has only its own")
 
 
 @pytest.mark.parametrize("role", ["transcriber", "responder", "voice"])
@@ -385,12 +444,16 @@ def test_a_film_that_cannot_be_written_is_one_error() -> None:
 
 def test_a_conversation_without_words_or_end_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Deaf(Scribe):
-        async def transcribe(self, pcm16k: bytes, language: str | None, final: bool) -> AsyncIterator[Transcript]:
+        async def transcribe(
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        ) -> AsyncIterator[Transcript]:
             yield Transcript("", (), "en", final)
 
     with service(transcriber=Deaf()) as client:
         told = events(client.post("/conversation", content=recording(), headers=AUDIO).text)
-        assert told[-1][1]["error"]["message"].startswith("no words were understood")
+        error = told[-1][1]["error"]
+        assert error["message"].startswith("no words were understood")
+        assert (error["type"], error["code"]) == ("invalid_request_error", "no_words")
     monkeypatch.setattr(rest, "LONGEST_S", 0.05)
     with service(transcriber=Broken(None)) as client:
         told = events(client.post("/conversation", content=recording(), headers=AUDIO).text)
@@ -465,83 +528,6 @@ def test_a_voice_that_fails_at_once_is_a_503(form: str) -> None:
 def test_pcm_that_breaks_off_is_no_whole_answer() -> None:
     with service(voice=Broken(StageError("hoarse"), after=1)) as client, pytest.raises(Exception, match="hoarse"):
         client.post("/v1/audio/speech", json={"input": "Hello.", "response_format": "pcm"})
-
-
-def complete(client: TestClient, **fields: Any) -> Any:
-    return client.post("/v1/chat/completions", json={"model": "m", **fields})
-
-
-HI = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
-TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-
-
-def test_a_completion_comes_whole(client: TestClient) -> None:
-    told = complete(client, messages=HI).json()
-    assert (told["object"], told["model"]) == ("chat.completion", "m")
-    assert told["choices"][0]["message"] == {"role": "assistant", "content": "You said: hi.", "refusal": None}
-    assert told["choices"][0]["finish_reason"] == "stop"
-
-
-def test_a_completion_comes_in_chunks(client: TestClient) -> None:
-    *chunks, end = [content for _, content in events(complete(client, messages=HI, stream=True).text)]
-    assert end == "[DONE]"
-    assert {(chunk["object"], chunk["id"]) for chunk in chunks} == {("chat.completion.chunk", chunks[0]["id"])}
-    assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
-        {"role": "assistant", "content": ""},
-        {"content": "You said: "},
-        {"content": "hi."},
-        {},
-    ]
-    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_function_that_the_model_wants_is_told(client: TestClient, stream: bool) -> None:
-    answer = complete(client, messages=HI, tools=[TOOL], stream=stream)
-    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-    if stream:
-        choices = [content["choices"][0] for _, content in events(answer.text)[:-1]]
-        assert choices[-2]["delta"] == {"tool_calls": [{"index": 0, **call}]}
-    else:
-        choices = answer.json()["choices"]
-        assert choices[0]["message"]["tool_calls"] == [call]
-    assert choices[-1]["finish_reason"] == "tool_calls"
-
-
-def test_a_clients_own_instructions_replace_the_services() -> None:
-    mirror = Mirror()
-    with service(responder=mirror) as client:
-        complete(client, messages=HI)
-        complete(client, messages=[{"role": "developer", "content": "Be brief."}, *HI])
-    assert [(instructions, history[0].role) for history, instructions, _ in mirror.asked] == [
-        ("Be kind.", "user"),
-        ("", "system"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"messages": []}, "nothing to answer"),
-        ({"messages": HI, "n": 2}, "one reply at a time"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "no image_url"),
-        ({}, "the field messages is missing"),
-    ],
-)
-def test_completions_that_cannot_be_are_refused(client: TestClient, fields: Any, sentence: str) -> None:
-    refused(complete(client, **fields), 400, sentence)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_model_that_fails_at_once_is_a_503(stream: bool) -> None:
-    with service(responder=Broken(StageError("out of words"))) as client:
-        refused(complete(client, messages=HI, stream=stream), 503, "out of words")
-
-
-def test_a_model_that_fails_later_says_so_in_the_stream() -> None:
-    with service(responder=Broken(StageError("out of words"), after=1)) as client:
-        told = events(complete(client, messages=HI, stream=True).text)
-    assert told[-1][1]["error"]["message"] == "out of words"
 
 
 # ---- the page ----------------------------------------------------------------------------------------------

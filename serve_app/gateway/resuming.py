@@ -1,0 +1,220 @@
+"""How a client that lost its connection goes on with its conversation, at this gateway or at another.
+
+While a conversation lasts its owner notes what the client said and was told, beside what streaming/recalling.py notes
+of the conversation itself. Whoever the client comes back to takes the session over and does all of that once more,
+without sound and pictures: then both sides agree again, what the client missed is known word for word, and its media
+are made again from where they broke off. This file knows no socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from serve_app.gateway.ladder import Told
+from serve_app.gateway.reading import Hello, Incoming
+from serve_app.gateway.wire import Conduct, Outgoing
+from serve_app.gateway.wishes import ClientError
+from serve_app.keeper import Archive, Keeper
+from serve_app.store import StaleEpoch, Stored
+from streaming.commands import Audio, Command, Ended, Frames, Show
+from streaming.conversation import Conversation
+from streaming.events import Event, Rejoined
+from streaming.journal import canonical, decode, encode
+from streaming.recalling import Recalling, blank, note
+from streaming.session import ClientOrder
+
+log = logging.getLogger(__name__)
+
+REFUSED = "cannot_resume"
+_UNNOTED = {"input_audio_buffer.append", "avatar.playhead"}
+"""What a client says often and what changes nothing that both must agree on."""
+
+
+def fresh_token() -> str:
+    """What a client shows to get its conversation back."""
+    return secrets.token_urlsafe(24)
+
+
+def digest(token: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+# ---- what is noted -----------------------------------------------------------------------------------------
+
+
+class Log:
+    """Notes what happens in one session; every order to the client gets a number, and a note when it is sent.
+
+    Media are not noted: they are made again. ``first`` is the number of the first order.
+    """
+
+    def __init__(self, keeper: Keeper, first: int = 0) -> None:
+        self._keeper = keeper
+        self._next = first
+        self._numbers: dict[int, int] = {}
+
+    def happened(self, event: Event, commands: list[Command]) -> None:
+        """An event and what it leads to, before anything of it is done."""
+        noted = note(event, commands)
+        told = [[self._numbered(order), encode(order, media=False)] for order in commands if _kept(order)]
+        if noted or told:
+            self._keeper.note(canonical({**(noted or {}), "told": told}))
+
+    def answered(self, told: Told) -> None:
+        """The client is answered at once."""
+        self._keeper.note(canonical({"told": [[self._numbered(told), list(told)]]}))
+
+    def said(self, message: str) -> None:
+        """The client said something."""
+        if json.loads(message).get("type") not in _UNNOTED:
+            self._keeper.note(canonical({"in": message}))
+
+    def sent(self, order: ClientOrder | Told, seq: int) -> None:
+        """An order is about to be sent, as message ``seq`` and those that follow it."""
+        number = self._numbers.pop(id(order), None)
+        if number is not None:
+            self._keeper.note(canonical({"sent": number, "seq": seq}))
+        elif isinstance(order, Show) and isinstance(order.message, Audio) and order.message.words:
+            self._keeper.note(canonical({"words": encode(order.message, media=False), "seq": seq}))
+
+    def owed(self, number: int, order: ClientOrder | Told) -> None:
+        """An order that was noted by an earlier owner and is sent by this one."""
+        self._numbers[id(order)] = number
+
+    def _numbered(self, order: ClientOrder | Told) -> int:
+        number, self._next = self._next, self._next + 1
+        self._numbers[id(order)] = number
+        return number
+
+
+def _kept(order: Command) -> TypeGuard[ClientOrder]:
+    """Whether it is for the client, and no media."""
+    if isinstance(order, Show):
+        return not isinstance(order.message, Audio | Frames)
+    return isinstance(order, ClientOrder)
+
+
+# ---- taking up -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A session that is ours now, as it was when its owner last stored something."""
+
+    stored: Stored
+    epoch: int
+    lines: tuple[dict[str, Any], ...]
+
+
+async def take_over(archive: Archive | None, hello: Hello) -> Taken:
+    """Become the owner of the session that a client wants back. Raises ClientError with the reason if that cannot be.
+
+    From then on the old owner can store nothing, and sends nothing that it could not store.
+    """
+    if archive is None:
+        raise _refused("this service keeps no conversations (store.keep); a new one has begun")
+    stored = await archive.store.conversation(hello.session)
+    wanted = stored.header.get("resume", "") if stored else ""
+    if stored is None or not hmac.compare_digest(wanted, digest(hello.token)):
+        raise _refused("there is no such conversation, or the token is not its; a new one has begun")
+    if stored.summary.ended_ms is not None:
+        raise _refused("that conversation is over; a new one has begun")
+    await archive.wake(hello.session)
+    try:
+        epoch = await archive.store.take_over(hello.session, archive.owner)
+    except StaleEpoch:
+        raise _refused("that conversation was taken up elsewhere at this moment; a new one has begun") from None
+    return Taken(stored, epoch, tuple([line async for line in _noted(archive, hello.session)]))
+
+
+async def _noted(archive: Archive, session: str) -> AsyncIterator[dict[str, Any]]:
+    async for page in archive.store.notes(session):
+        for line in page:
+            yield json.loads(line)
+
+
+def _refused(reason: str) -> ClientError:
+    return ClientError(REFUSED, reason)
+
+
+def recalled(taken: Taken) -> Recalling:
+    """The conversation itself."""
+    recalling = Recalling(taken.stored.summary.session, taken.stored.header["conversation"])
+    for line in taken.lines:
+        if "commands" in line:
+            recalling.take(line)
+    return recalling
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """Everything that a connection needs to go on."""
+
+    conversation: Conversation
+    rejoined: Rejoined
+    incoming: Incoming
+    missed: tuple[str, ...]
+    """Messages that were sent and did not arrive, as they were."""
+    owed: dict[int, ClientOrder | Told]
+    """Orders that were never sent, by number."""
+    next: int
+    """Number of the next order."""
+
+
+def take_up(taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
+    """Do again what was noted, on the session's fresh ``conduct`` and ``outgoing``."""
+    recalling = recalled(taken)
+    incoming = Incoming(conduct)
+    orders: dict[int, ClientOrder | Told] = {}
+    count, ended, missed = 0, False, list[str]()
+    for line in taken.lines:
+        if "in" in line:
+            _again(incoming, line["in"])
+        if "words" in line and line["seq"] <= hello.last_seq:
+            outgoing.words_told(decode(blank(line["words"])))
+        for number, order in line.get("told", ()):
+            orders[number], count = _order(order), number + 1
+        if "sent" in line:
+            order = orders[line["sent"]]
+            if _ends(order, recalling) and line["seq"] > hello.last_seq:
+                continue  # the end is told again once everything before it was sent
+            ended = ended or _ends(order, recalling)
+            missed += _missed(outgoing, orders.pop(line["sent"]), line["seq"], hello.last_seq)
+    outgoing.seq = max(outgoing.seq, hello.last_seq)
+    owed = {number: order for number, order in orders.items() if not _ends(order, recalling)}
+    rejoined = Rejoined(hello.turn, hello.audio, hello.video, ended)
+    if response := conduct.responses.get(recalling.turn):
+        response.samples = hello.audio if hello.turn == recalling.turn else 0
+    return TakenUp(recalling.conversation(), rejoined, incoming, tuple(missed), owed, count)
+
+
+def _again(incoming: Incoming, message: str) -> None:
+    try:
+        incoming.of(message)
+    except ClientError as error:  # it was taken before; this is ours
+        log.warning("a message that was taken is refused now: %s", error)
+
+
+def _order(out: Any) -> ClientOrder | Told:
+    return (out[0], out[1]) if isinstance(out, list) else decode(blank(out))
+
+
+def _ends(order: ClientOrder | Told, recalling: Recalling) -> bool:
+    """Whether it ends the reply that is under way."""
+    ended = order.message if isinstance(order, Show) else None
+    return isinstance(ended, Ended) and recalling.replying and ended.turn == recalling.turn
+
+
+def _missed(outgoing: Outgoing, order: ClientOrder | Told, seq: int, last_seq: int) -> list[str]:
+    """Let an order be told once more as message ``seq`` and those that follow; what came after ``last_seq``."""
+    outgoing.seq = seq - 1
+    messages = [message for message in outgoing.of(order) if isinstance(message, str)]
+    return messages[max(last_seq - seq + 1, 0) :]
