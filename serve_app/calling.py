@@ -42,6 +42,8 @@ class Line:
 
     url: str
     key: str | None = None
+    persona: str = ""
+    """Who shall answer; empty: whoever does there."""
 
 
 async def ask(
@@ -53,7 +55,7 @@ async def ask(
     there were no words in the sound.
     """
     try:
-        async with connect(line.url, api_key=line.key, playhead=False) as avatar:
+        async with connect(line.url, api_key=line.key, playhead=False, persona=line.persona) as avatar:
             call = _Call(avatar, pcm, manner, listener, progress)
             await call.held()
     except AvatarError as error:
@@ -103,8 +105,11 @@ class _Call:
     async def _feed(self) -> None:
         self._begun = time.monotonic()
         total = samples(self._pcm)
-        if not self._manner.vad:
-            await self._avatar.configure(audio={"input": {"turn_detection": None}})
+        quiet = {"greeting": False}  # a file does not wait until it was greeted
+        if self._manner.vad:
+            await self._avatar.configure(avatar=quiet)
+        else:
+            await self._avatar.configure(avatar=quiet, audio={"input": {"turn_detection": None}})
             await self._avatar.press()
         for at in range(0, total, self._block):
             await self._give(self._pcm[at * SAMPLE_BYTES : (at + self._block) * SAMPLE_BYTES])

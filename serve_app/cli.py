@@ -94,6 +94,10 @@ def _profile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", help="settings to start from: the name of a profile, or a TOML file")
 
 
+def _persona(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--persona", metavar="NAME", help="who speaks (GET /personas of a running service lists them)")
+
+
 def _add_run(commands: _Commands) -> None:
     command = _command(commands, "run", _run, "serve the face at http://localhost:8080")
     command.add_argument("--local", action="store_true", help="in one process, without Ray")
@@ -120,6 +124,7 @@ def _add_talk(commands: _Commands) -> None:
     command.add_argument("--ray", action="store_true", help="call the stages over Ray Serve")
     command.add_argument("--url", metavar="ws://HOST:PORT/v1/realtime", help="ask a running service")
     credential.add_options(command)
+    _persona(command)
     _profile(command)
 
 
@@ -134,6 +139,7 @@ def _add_say(commands: _Commands) -> None:
     command.add_argument("text", metavar="TEXT", help="what to say, at most 5,000 characters")
     command.add_argument("--out", type=Path, required=True, metavar="CLIP.mp4", help="film of it")
     command.add_argument("--labels", type=Path, metavar="LABELS.json", help="what was spoken when, phone by phone")
+    _persona(command)
     _profile(command)
 
 

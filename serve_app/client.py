@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_socket
@@ -256,17 +257,18 @@ class Avatar:
 
 @asynccontextmanager
 async def connect(
-    url: str, *, api_key: str | None = None, playhead: bool = True, resume: bool = True
+    url: str, *, api_key: str | None = None, playhead: bool = True, resume: bool = True, persona: str = ""
 ) -> AsyncIterator[Avatar]:
     """A conversation with the service at ``url`` (``ws://HOST:PORT/v1/realtime``) for as long as the block lasts.
 
-    ``api_key`` is sent as ``Authorization: Bearer``. With ``playhead`` a loudspeaker is simulated and reported: the
-    reply comes as fast as a person hears it; without, call ``report_playhead`` yourself or it stops after about a
-    second. With ``resume`` a connection that is cut is made anew, for up to a minute, and the conversation goes on
-    where it was; what was being said into the microphone at that moment is lost. Raises AvatarError if the service
-    cannot be reached, refuses, or does not speak our protocol.
+    ``api_key`` is sent as ``Authorization: Bearer``. ``persona`` is an id out of ``GET /personas``; its greeting is the
+    first reply, unless ``configure(avatar={"greeting": False})`` is the first thing sent. With ``playhead`` a
+    loudspeaker is simulated and reported: the reply comes as fast as a person hears it; without, call
+    ``report_playhead`` yourself or it stops after about a second. With ``resume`` a connection that is cut is made
+    anew, for up to a minute, and the conversation goes on where it was; what was being said into the microphone at that
+    moment is lost. Raises AvatarError if the service cannot be reached, refuses, or does not speak our protocol.
     """
-    socket = await _socket(url, api_key)
+    socket = await _socket(_with(url, persona), api_key)
     async with Avatar(socket, playhead=playhead) as avatar:
         if socket.subprotocol != SUBPROTOCOL:
             raise AvatarError(f"{url} does not speak {SUBPROTOCOL}; is it the address of /v1/realtime?")
@@ -278,6 +280,11 @@ async def connect(
         if resume:
             avatar._again = lambda: _socket(url, api_key)
         yield avatar
+
+
+def _with(url: str, persona: str) -> str:
+    """The address with the persona in it."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({'persona': persona})}" if persona else url
 
 
 async def _socket(url: str, api_key: str | None) -> ClientConnection:

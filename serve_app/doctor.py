@@ -275,6 +275,23 @@ def shadows(owners: dict[str, list[str]] | None = None) -> Iterator[Finding]:
         yield Finding("ok", "shadows", f"none over {', '.join(PACKAGES)}")
 
 
+def personas() -> Iterator[Finding]:
+    """The files of the personas, as the settings of this environment name them."""
+    from serve_app.persona import cast_of, checked
+    from serve_app.settings import load
+
+    try:
+        settings = load()
+        wrong = [error for _, error in checked(settings) if error]
+        there = [] if wrong else sorted(cast_of(settings).by_id)
+    except UserError as error:
+        wrong, there = [error], []
+    for error in wrong:
+        yield Finding("missing", "persona", str(error), "mend what it names")
+    if not wrong:
+        yield Finding("ok", "personas", ", ".join(there))
+
+
 def _checkout() -> Path | None:
     """The folder of our source tree, if we run from one."""
     home = Path(__file__).resolve().parents[1]
@@ -282,5 +299,5 @@ def _checkout() -> Path | None:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, models, portraits, shadows, ports, door
+    python, disk, memory, cpu, gpu, requirements, pins, models, personas, portraits, shadows, ports, door
 )  # fmt: skip

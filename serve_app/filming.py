@@ -19,6 +19,7 @@ from serve_app import app, credential, settings
 from serve_app import talk as talking
 from serve_app.errors import UserError
 from serve_app.files import check_writable, whole, write_json
+from serve_app.persona import Persona, PersonaUnknown, cast_of
 from serve_app.progress import Progress
 from serve_app.recording import Film, Take, joined
 from serve_app.settings import Settings
@@ -53,8 +54,9 @@ def _ask(
         sink = None
         if chosen.journal:
             sink = stack.enter_context(stack.enter_context(whole(chosen.journal)).open("w", encoding="utf-8"))
-        how = _how(wished, stack.enter_context(Progress()), sink)
-        return asyncio.run(_talk(wished, pcm, manner, how, over_ray=chosen.ray))
+        persona = _persona(wished, chosen.persona)
+        how = _how(wished, persona, stack.enter_context(Progress()), sink)
+        return asyncio.run(_talk(wished, persona, pcm, manner, how, over_ray=chosen.ray))
 
 
 def _call(
@@ -88,9 +90,9 @@ def _check_call(chosen: argparse.Namespace) -> None:
 
 
 async def _talk(
-    wished: Settings, pcm: bytes, manner: talking.Manner, how: talking.How, *, over_ray: bool
+    wished: Settings, persona: Persona, pcm: bytes, manner: talking.Manner, how: talking.How, *, over_ray: bool
 ) -> tuple[list[Take], dict[str, Any]]:
-    async with _stages(wished, how.progress, over_ray=over_ray) as stages:
+    async with _stages(wished, persona, how.progress, over_ray=over_ray) as stages:
         return await talking.ask(stages, pcm, manner, how)
 
 
@@ -99,14 +101,15 @@ def say(chosen: argparse.Namespace) -> int:
     wished = settings.load(chosen.profile)
     _check_names([chosen.out, chosen.labels])
     talking.check_text(chosen.text)
+    persona = _persona(wished, chosen.persona)
     with Progress() as progress:
-        film = joined(asyncio.run(_say(wished, chosen.text, _how(wished, progress))))
+        film = joined(asyncio.run(_say(wished, persona, chosen.text, _how(wished, persona, progress))))
     _write(chosen.out, film, chosen.labels)
     return 0
 
 
-async def _say(wished: Settings, text: str, how: talking.How) -> list[Take]:
-    async with _stages(wished, how.progress, over_ray=False) as stages:
+async def _say(wished: Settings, persona: Persona, text: str, how: talking.How) -> list[Take]:
+    async with _stages(wished, persona, how.progress, over_ray=False) as stages:
         return await talking.say(stages, text, how)
 
 
@@ -115,19 +118,27 @@ def _pace(wished: Settings) -> Pace:
     return replace(wished.reporting_pace(), send_lead=None)
 
 
-def _how(wished: Settings, progress: Progress, sink: TextIO | None = None) -> talking.How:
-    patient = replace(wished.driving(), first_s=talking.FIRST_S, next_s=talking.NEXT_S)
+def _persona(wished: Settings, name: str | None) -> Persona:
+    """Who speaks. Raises UserError if there is none of that name, or a persona is wrong."""
+    try:
+        return cast_of(wished).find(name or "")
+    except PersonaUnknown as error:
+        raise UserError(str(error)) from None
+
+
+def _how(wished: Settings, persona: Persona, progress: Progress, sink: TextIO | None = None) -> talking.How:
+    patient = replace(persona.driving(wished.driving()), first_s=talking.FIRST_S, next_s=talking.NEXT_S)
     return talking.How(_pace(wished), patient, sink, progress)
 
 
 @asynccontextmanager
-async def _stages(wished: Settings, progress: Progress, *, over_ray: bool) -> AsyncIterator[Stages]:
+async def _stages(wished: Settings, persona: Persona, progress: Progress, *, over_ray: bool) -> AsyncIterator[Stages]:
     progress.show("loading", note="the models")
     if over_ray:
         async with app.serve_stages(wished, lambda name, state: progress.show("loading", note=f"{name} {state}")) as it:
-            yield it
+            yield persona.shown(it)
     else:
-        yield app.build_stages(wished)
+        yield persona.shown(app.build_stages(wished))
 
 
 def _check_names(written: Sequence[Path | None], read: Path | None = None) -> None:

@@ -186,6 +186,17 @@ class Storage(BaseModel):
         return self
 
 
+class Characters(BaseModel):
+    """Who the face is; ``serve_app/personas/default.toml`` says what a persona's file may hold."""
+
+    model_config = _STRICT
+
+    folder: str = ""
+    """Personas of one's own, a file NAME.toml each; they may replace the built-in ones. Every gateway needs it."""
+    default: str = "default"
+    """Who speaks where a client asks for nobody."""
+
+
 class Share(BaseModel):
     """What one deployment gets of the cluster."""
 

@@ -19,9 +19,10 @@ from serve_app.app import build_stages
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.server import idle_clip, port_of_ours, server_config, shared_socket
 from serve_app.keeper import archive
+from serve_app.persona import cast_of
 from serve_app.settings import Settings, load
 
 Say = Callable[[str], None]
@@ -38,6 +39,7 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
     wished = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(profile, gateway=wished) if wished else load(profile)
     Door.of(settings.door, settings.gateway.host)  # says so at once if others could come in without a key
+    cast_of(settings)  # or if a persona is wrong
     begun = time.monotonic()
 
     def say(text: str) -> None:
@@ -54,8 +56,9 @@ async def _local(settings: Settings, say: Say) -> None:
     """Everything in this process."""
     stages = await asyncio.to_thread(build_stages, settings, lambda name, state: say(f"{name}: {state}"))
     door = Door.of(settings.door, settings.gateway.host)
+    cast = cast_of(settings)
     async with archive(settings.store, owner=f"process {os.getpid()}") as kept:
-        house = House(stages, settings.reporting_pace(), settings.driving(), archive=kept)
+        house = House(stages, settings.reporting_pace(), settings.driving(), archive=kept, cast=cast)
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")

@@ -23,7 +23,19 @@ from pydantic_settings import (
 
 from serve_app.credential import VARIABLE
 from serve_app.errors import UserError
-from serve_app.groups import Cluster, Doorway, Gateway, Language, Picture, Speech, Stage, Storage, Timing, Turn
+from serve_app.groups import (
+    Characters,
+    Cluster,
+    Doorway,
+    Gateway,
+    Language,
+    Picture,
+    Speech,
+    Stage,
+    Storage,
+    Timing,
+    Turn,
+)
 from streaming.media import MIC_RATE, RATE
 from streaming.pace import Pace
 from streaming.session import Driving
@@ -54,6 +66,7 @@ class Settings(BaseSettings):
     pace: Timing = Timing()
     gateway: Gateway = Gateway()
     door: Doorway = Doorway()
+    persona: Characters = Characters()
     store: Storage = Storage()
     ray: Cluster = Cluster()
 

@@ -113,6 +113,8 @@ class Requested:
     tools: tuple[Tool, ...] | None = None
     silent: bool | None = None
     """True wants text only."""
+    says: str = ""
+    """Words to be said as they stand, a greeting; empty asks the language model for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,9 @@ class Reply:
     # ---- what happens --------------------------------------------------------------------------------------
 
     def begin(self) -> list[Command]:
-        """Ask for the text."""
+        """Ask for the text, unless it is known."""
+        if self._wanted.says:
+            return [*self.wrote(self._wanted.says), *self.wrote_all()]
         return [self._ask()]
 
     def on(self, event: OfReply) -> list[Command]:

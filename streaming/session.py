@@ -58,6 +58,7 @@ from streaming.stages import (
     Face,
     FaceState,
     HearState,
+    History,
     Judge,
     Listener,
     Responder,
@@ -101,11 +102,17 @@ class Driving:
     language: str = "en"
     """Of the voice; ISO 639-1."""
     instructions: str = ""
+    knowledge: str = ""
+    """What a persona knows, in the form of actors/llm/knowledge.toml; empty: what the responder knows by itself."""
     tools: tuple[Tool, ...] = ()
     first_s: float = 10.0
     """Longest wait for a call's first answer: a cold replica needs seconds."""
     next_s: float = 5.0
     """Longest wait between two answers of a call."""
+
+    def informed(self, history: History) -> History:
+        """The conversation as the responder is given it: each call brings along what the persona knows."""
+        return (Said("knowledge", self.knowledge, 0), *history) if self.knowledge else history
 
 
 INBOX = 512
@@ -307,7 +314,7 @@ class Session:
         driving = self._driving
         instructions = driving.instructions if order.instructions is None else order.instructions
         tools = driving.tools if order.tools is None else order.tools
-        stream = self._stages.responder.reply(order.history, instructions, tools)
+        stream = self._stages.responder.reply(driving.informed(order.history), instructions, tools)
         async with aclosing(self._timely(stream)) as answers:
             async for piece in answers:
                 if isinstance(piece, TextDelta):

@@ -69,8 +69,9 @@ class Transcript:
 class Said:
     """One item of the conversation: who said what, as it was heard."""
 
-    role: Literal["user", "assistant", "system", "call", "tool"]
-    """``call`` is the model's wish for a function, ``tool`` what the function gave back."""
+    role: Literal["user", "assistant", "system", "call", "tool", "knowledge"]
+    """``call`` is the model's wish for a function, ``tool`` what the function gave back; ``knowledge`` is what a
+    persona knows, in the form of actors/llm/knowledge.toml: it goes before all else with each call, and is no item."""
     text: str
     """Of a call its arguments, as JSON text."""
     turn: int

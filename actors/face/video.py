@@ -114,7 +114,7 @@ def write_mp4(
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            _mux(file, packets, pcm24k, {**SYNTHETIC, **(metadata or {})})
+            _mux(file, packets, pcm24k, {**(metadata or {}), **SYNTHETIC})
             file.flush()
             os.fsync(file.fileno())
         part.chmod(0o644)

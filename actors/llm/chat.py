@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.llm.knowledge import PROSE_MOST, KnowledgeWrong, known
 from streaming.stages import BadInput, History, Said, StageError, TextDelta, Tool, ToolCall
 
 log = logging.getLogger(__name__)
+
+_KNOWS = "This is what you know. Answer from it where a question touches it, in your own words:"
 
 
 class Chat:
@@ -29,10 +32,12 @@ class Chat:
         first_token_s: float = 15.0,
         between_tokens_s: float = 10.0,
         retries: int = 1,
+        knowledge_most: int = PROSE_MOST,
     ) -> None:
         """``base_url`` ends in ``/v1``; None means OpenAI's own. Servers at home need no key: leave it out.
 
         ``first_token_s`` bounds the wait for the first piece of a reply, ``between_tokens_s`` each wait after it.
+        ``knowledge_most``: characters of what a persona knows that the model's context has room for.
         Raises StageError if there is neither a URL nor a key.
         """
         import openai
@@ -48,6 +53,7 @@ class Chat:
         )
         self._model = model
         self._first, self._between = first_token_s, between_tokens_s
+        self._knowledge_most = knowledge_most
         self._where = str(self._client.base_url)
         log.info("language: model %s at %s", model, self._where)
 
@@ -56,17 +62,19 @@ class Chat:
     ) -> AsyncIterator[TextDelta | ToolCall]:
         """The next reply, as the server writes it; calls of tools come at its end.
 
-        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short.
+        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short, a persona
+        that knows more than fits.
         Closing the iterator closes the request, so that the server stops writing.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._first
         calls = _Calls({})
+        request = self._request(history, instructions, tools)
         ended = False
         stream: Any = None
         try:
             async with asyncio.timeout_at(deadline):
-                stream = await self._client.chat.completions.create(**self._request(history, instructions, tools))
+                stream = await self._client.chat.completions.create(**request)
             while True:
                 async with asyncio.timeout_at(deadline):
                     chunk = await anext(stream, None)
@@ -97,7 +105,7 @@ class Chat:
         head = [{"role": "system", "content": instructions}] if instructions else []
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": head + [_message(item) for item in history if item.text.strip()],
+            "messages": head + [self._message(item) for item in history if item.text.strip()],
             "stream": True,
         }
         if tools:
@@ -114,6 +122,27 @@ class Chat:
         """Whose fault it is: a conversation that is too long for the model is whoever sent it's."""
         too_long = getattr(error, "code", None) == "context_length_exceeded"
         return BadInput if too_long else StageError
+
+    def _message(self, item: Said) -> dict[str, str]:
+        if item.role == "knowledge":
+            return {"role": "system", "content": self._informed(item.text)}
+        if item.role == "tool":  # the conversation keeps the result of a call, not the call's number
+            return {"role": "system", "content": f"Result of the function: {item.text}"}
+        # A dash tells the model that it was interrupted there, in the way books write it.
+        return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
+
+    def _informed(self, knowledge: str) -> str:
+        """What a persona knows as part of the prompt, whole. Raises StageError if it is too much, or cannot be read."""
+        try:
+            prose = known(knowledge).prose()
+        except KnowledgeWrong as error:
+            raise StageError(f"what this persona knows cannot be read: {error}") from error
+        if len(prose) > (most := self._knowledge_most):
+            raise StageError(
+                f"what this persona knows has {len(prose):,} characters, {most:,} are given to the model;"
+                " shorten it, or raise knowledge_most in llm.arguments"
+            )
+        return f"{_KNOWS}\n{prose}"
 
     def _reason(self, error: Exception) -> str:
         api, where = self._openai, self._where
@@ -136,13 +165,6 @@ class Chat:
                 return f"the language model at {where} reported an error: {error}"
             case _:
                 return f"the language model at {where} sent what is no chat completion; ask again"
-
-
-def _message(item: Said) -> dict[str, str]:
-    if item.role == "tool":  # the conversation keeps the result of a call, not the call's number
-        return {"role": "system", "content": f"Result of the function: {item.text}"}
-    # A dash tells the model that it was interrupted there, in the way books write it.
-    return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,15 +33,15 @@ _NAME = re.compile(r"\b(?:my name is|my name's|the name is|the name's|call me)\s
 _I_AM = re.compile(r"^(?:(?:hi|hello|hey|good \w+)[,.!]?\s+)?(?:i am|i'm|i’m|this is)\s+([A-Z][\w'’-]+)[.!]?$", re.I)
 
 
-def manner(text: str, history: History, now: Callable[[], datetime]) -> str | None:
-    """The answer of the first rule that applies."""
+def manner(text: str, history: History, now: Callable[[], datetime], me: str) -> str | None:
+    """The answer of the first rule that applies; ``me`` is said by whoever is asked for a name in return."""
     plain = re.sub(r"[^\w\s']+", " ", text.lower().replace("’", "'"))
     plain = " ".join(plain.split())
     if not plain:
         return "I heard nothing. Please say it again."
     if foreign(text):
         return _ENGLISH_ONLY
-    return _clock(plain, now) or _named(text, plain, history) or _again(plain, history)
+    return _clock(plain, now) or _named(text, plain, history, me) or _again(plain, history)
 
 
 def wants_more(text: str) -> bool:
@@ -79,7 +79,7 @@ def _clock(plain: str, now: Callable[[], datetime]) -> str | None:
     return None
 
 
-def _named(text: str, plain: str, history: History) -> str | None:
+def _named(text: str, plain: str, history: History, me: str) -> str | None:
     if re.search(r"\b(?:what is|what's|know|remember|say|tell me) my name\b|^who am i\b", plain):
         earlier = [name for item in history if item.role == "user" and (name := name_in(item.text))]
         return f"You are {earlier[-1]}." if earlier else "You haven't told me. What is your name?"
@@ -87,7 +87,7 @@ def _named(text: str, plain: str, history: History) -> str | None:
     if not name:
         return None
     asked_back = re.search(r"\b(?:what is yours|what's yours|and yours|your name|who are you|and you)\b", plain)
-    return f"Nice to meet you, {name}." + (" I am the guide, and I have no other name." if asked_back else "")
+    return f"Nice to meet you, {name}." + (f" {me}" if asked_back else "")
 
 
 def name_in(text: str) -> str:

@@ -54,6 +54,10 @@ class Hibari:
     word to itself: about half a second. ``threads`` work inside the network; two were measured no faster than one.
     """
 
+    voices = frozenset(VOICES)
+    languages = frozenset({"en"})
+    """What it can be asked for, known before it is loaded."""
+
     def __init__(self, threads: int = 1) -> None:
         spec = importlib.util.find_spec("hibari")
         if spec is None or not spec.submodule_search_locations:

@@ -19,11 +19,13 @@ from serve_app.gateway.avatars import avatar_routes
 from serve_app.gateway.completions import completions
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
+from serve_app.gateway.house import House
 from serve_app.gateway.library import library
-from serve_app.gateway.realtime import Connection, House
+from serve_app.gateway.realtime import Connection
 from serve_app.gateway.rest import rest
 from serve_app.gateway.twins import twins
 from serve_app.gateway.voices import voice_routes
+from serve_app.persona import PersonaUnknown
 
 
 def build_gateway(
@@ -36,12 +38,23 @@ def build_gateway(
     app = FastAPI(title="Realtime Avatar", docs_url=None, redoc_url=None)
     door = door or Door()
     app.add_middleware(Guard, door=door)
-    add_desk(app, door)
+    add_desk(app, door, house.cast)
     page = Path(str(files("serve_app") / "web"))
 
     @app.websocket("/v1/realtime")
     async def realtime(socket: WebSocket) -> None:
-        await Connection(socket, house).serve()
+        persona = socket.query_params.get("persona", "")
+        try:
+            house.cast.find(persona)
+        except PersonaUnknown as error:
+            await socket.send_denial_response(JSONResponse({"detail": str(error)}, 404))
+            return
+        await Connection(socket, house, persona).serve()
+
+    @app.get("/personas")
+    async def personas() -> JSONResponse:
+        """Who may be spoken to: give an `id` as `?persona=` of `/v1/realtime`. The first is who speaks otherwise."""
+        return JSONResponse({"personas": house.cast.listed(house.driving, house.stages.avatar)})
 
     @app.get("/avatars/{avatar}/idle.mp4")
     async def idle(avatar: str) -> FileResponse:

@@ -8,18 +8,19 @@ do not. A refusal is an HTTP status with a sentence, before a socket is opened. 
 from __future__ import annotations
 
 import ipaddress
-import secrets
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from serve_app.errors import UserError
 from serve_app.gateway import tickets
@@ -40,6 +41,11 @@ FREE = Doorway().messages
 
 ENTRY = "avatar.entry"
 """Where the entry stands in the ASGI scope."""
+
+
+_NOBODY = Key("nobody", "")
+_NO_KEYS = Keys(b"an open door", {_NOBODY.name: _NOBODY})
+"""What secrets are signed with at an open door: they keep nobody out, they only carry a session."""
 
 
 class Refusal(Exception):
@@ -84,7 +90,6 @@ class Door:
         self._origins = frozenset(origins)
         self._open = open_without_keys
         self.messages = messages
-        self._spare = Keys(secrets.token_bytes(32))
         self._sessions: Counter[str] = Counter()
         self.ledger = ledger
         self.now = now
@@ -127,7 +132,7 @@ class Door:
     def _check_origin(self, headers: Headers, entry: Entry) -> None:
         """Pages may come from here, or from where the settings, the key or the secret allow it. Raises Refusal."""
         origin = headers.get("origin")
-        bound = entry.ticket.origin if entry.ticket else ""
+        bound = entry.ticket.origin if entry.key and entry.ticket else ""
         if bound and origin != bound:
             raise Refusal(403, f"this client secret is for pages of {bound} only")
         allowed = origin is None or (bound and origin == bound) or origin in self._origins
@@ -159,12 +164,13 @@ class Door:
         self._sessions[entry.key.name] -= 1
         guest.settle()
 
-    def secret(self, entry: Entry, seconds: int, origin: str = "") -> tuple[str, int]:
-        """A client secret for who came in, and when it expires, in seconds since 1970."""
+    def secret(
+        self, entry: Entry, seconds: int, origin: str = "", session: Mapping[str, Any] | None = None
+    ) -> tuple[str, int]:
+        """A client secret for who came in, and when it expires, in seconds since 1970. Raises TicketTooLong."""
         expires = int(self.now()) + seconds
-        if entry.key is None:  # an open door looks at no secret
-            return tickets.issue(self._spare, Key("nobody", ""), expires, origin), expires
-        return tickets.issue(entry.keys, entry.key, expires, origin), expires
+        keys, key = (_NO_KEYS, _NOBODY) if entry.key is None else (entry.keys, entry.key)
+        return tickets.issue(keys, key, expires, origin, session), expires
 
 
 class Guard:
@@ -220,7 +226,7 @@ def _token(headers: Headers, offered: Sequence[str]) -> str:
 def _known(keys: Keys, token: str, now: float) -> Entry:
     """Whose key or client secret this is. Raises Refusal."""
     if not keys.by_name:
-        return Entry(keys)
+        return Entry(keys, ticket=tickets.check(_NO_KEYS, token, now))
     if not token:
         raise Refusal(401, "this service asks for a key; send it as `Authorization: Bearer KEY`")
     if token.startswith(tickets.PREFIX):
@@ -276,3 +282,9 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
         return
     headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
     await JSONResponse({"detail": str(refusal)}, refusal.status, headers)(scope, receive, send)
+
+
+def session_of(socket: WebSocket) -> Mapping[str, Any]:
+    """The session that was given for the client's secret, if it came with one."""
+    entry: Entry | None = socket.scope.get(ENTRY)
+    return entry.ticket.session if entry and entry.ticket else {}

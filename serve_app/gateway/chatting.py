@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.refusals import Refusal, bad
 from serve_app.gateway.streams import answers
 from streaming.stages import History, Said, TextDelta, Tool, ToolCall
@@ -63,5 +63,7 @@ def heard(lines: Sequence[Line]) -> History:
 def replied(house: House, history: History, tools: Sequence[Tool] = ()) -> AsyncGenerator[TextDelta | ToolCall]:
     """The next reply. The service's own instructions are added unless the client gives some. Raises Refusal (503)."""
     own = any(item.role == "system" for item in history)
-    instructions = "" if own else house.driving.instructions
-    return answers(lambda: house.stages.responder.reply(history, instructions, tools), "llm", house.driving)
+    driving = house.usual
+    instructions = "" if own else driving.instructions
+    informed = driving.informed(history)
+    return answers(lambda: house.stages.responder.reply(informed, instructions, tools), "llm", driving)

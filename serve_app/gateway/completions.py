@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from serve_app.gateway.chatting import Line, heard, replied
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.streams import EVENTS, Streamed, begun, sent_data, unless_left
 from streaming.stages import History, TextDelta, Tool, ToolCall

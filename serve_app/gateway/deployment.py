@@ -21,9 +21,10 @@ from ray import serve
 from serve_app.app import remote_stages
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.server import idle_clip, server_config, shared_socket
 from serve_app.keeper import archive
+from serve_app.persona import cast_of
 from serve_app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,13 +42,15 @@ class GatewayReplica:
         """Listen.
 
         Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start, StoreError if
-        the conversation store cannot be opened, UserError if others could reach it without a key.
+        the conversation store cannot be opened, UserError if others could reach it without a key or a persona is wrong.
         """
         door = Door.of(settings.door, settings.gateway.host)
         self._open = AsyncExitStack()
         kept = await self._open.enter_async_context(archive(settings.store, owner=f"replica {uuid.uuid4().hex}"))
         self._drain_s = settings.gateway.drain_s
-        house = House(remote_stages(settings), settings.reporting_pace(), settings.driving(), archive=kept)
+        house = House(
+            remote_stages(settings), settings.reporting_pace(), settings.driving(), archive=kept, cast=cast_of(settings)
+        )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
         async with asyncio.timeout(STARTED_S):

@@ -16,7 +16,10 @@ from pydantic import BaseModel, Field
 from serve_app.gateway.auth import ENTRY, Door, Entry
 from serve_app.gateway.guest import today
 from serve_app.gateway.ledger import Used
-from serve_app.gateway.tickets import DEFAULT_S, LONGEST_S
+from serve_app.gateway.reading import check_session
+from serve_app.gateway.tickets import DEFAULT_S, LONGEST_S, TicketTooLong
+from serve_app.gateway.wishes import ClientError
+from serve_app.persona import Cast
 
 
 class ExpiresAfter(BaseModel):
@@ -31,19 +34,23 @@ class Wanted(BaseModel):
 
     expires_after: ExpiresAfter = ExpiresAfter()
     session: dict[str, Any] = {}
-    """Accepted for clients that send one; a session is chosen by ``session.update``."""
+    """The first ``session.update`` of whoever uses the secret."""
     origin: str = ""
     """The only page that may use the secret: ``https://example.org``."""
 
 
-def add_desk(app: FastAPI, door: Door) -> None:
-    """Add the addresses to the application; it must be behind that door."""
+def add_desk(app: FastAPI, door: Door, cast: Cast) -> None:
+    """Add the addresses to the application; it must be behind that door. ``cast``: who may be asked for."""
 
     @app.post("/v1/realtime/client_secrets")
     async def client_secrets(request: Request, wanted: Wanted | None = None) -> JSONResponse:
         entry = _with_a_key(request)
         wanted = wanted or Wanted()
-        value, expires = door.secret(entry, wanted.expires_after.seconds, wanted.origin)
+        try:
+            check_session(wanted.session, cast)
+            value, expires = door.secret(entry, wanted.expires_after.seconds, wanted.origin, wanted.session)
+        except (ClientError, TicketTooLong) as error:
+            raise HTTPException(400, f"the session of this secret is wrong: {error}") from None
         session = {"type": "realtime", "object": "realtime.session", "id": f"sess_{uuid.uuid4().hex}"}
         shown = {"value": value, "expires_at": expires, "session": {**wanted.session, **session}}
         return JSONResponse(shown, headers={"Cache-Control": "no-store"})
@@ -72,7 +79,7 @@ def add_desk(app: FastAPI, door: Door) -> None:
 
 def _with_a_key(request: Request) -> Entry:
     entry: Entry = request.scope[ENTRY]
-    if entry.ticket is not None:
+    if entry.key is not None and entry.ticket is not None:
         raise HTTPException(403, "a client secret opens a conversation only; use the key itself for this")
     return entry
 

@@ -17,6 +17,7 @@ from serve_app.gateway.items import said_by, shown
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.wire import Conduct
 from serve_app.gateway.wishes import ClientError, modality, tool_of, tools_of
+from serve_app.persona import Cast, PersonaUnknown
 from streaming.events import (
     Added,
     Dropped,
@@ -31,6 +32,7 @@ from streaming.events import (
     Truncated,
 )
 from streaming.media import MIC_RATE, RATE, Kind, WireError, samples, unpack
+from streaming.stages import Avatar
 
 TEXT_MOST = 4_000
 """Characters of one item."""
@@ -160,7 +162,12 @@ class Incoming:
         if not isinstance(session, dict):
             raise ClientError("invalid_value", "session is an object", param="session")
         conduct = self._conduct
-        conduct.wishes = conduct.wishes.with_update(session)
+        wishes = conduct.wishes.with_update(session)
+        try:
+            conduct.cast.find(wishes.persona)
+        except PersonaUnknown as error:
+            raise ClientError("unknown_persona", str(error), param="avatar.persona") from None
+        conduct.wishes = wishes
         if conduct.wishes.heard != self._form:
             self._form = conduct.wishes.heard
             self._from_client = FromClient(self._form)
@@ -269,6 +276,12 @@ class Incoming:
             tools = ()
         conduct.waiting = silent, wanted.get("metadata")
         return [Requested(wanted.get("instructions"), tools, silent)]
+
+
+def check_session(session: dict[str, Any], cast: Cast) -> None:
+    """Raise ClientError if this is no ``session`` for a first ``session.update``."""
+    nobody = Avatar("", 2, 2, 2, 2)
+    Incoming(Conduct("", nobody, own=False, cast=cast)).of(json.dumps({"type": "session.update", "session": session}))
 
 
 def _has_sound(item: dict[str, Any]) -> bool:

@@ -13,27 +13,28 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway import beta, resuming
+from serve_app.gateway.auth import session_of
 from serve_app.gateway.guest import CLOSE_SPENT, guest_of
+from serve_app.gateway.house import House
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.outbox import Missed, Outbox, OutboxFull
 from serve_app.gateway.reading import Hello, Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
 from serve_app.gateway.wishes import ClientError
-from serve_app.instruments import Instruments
-from serve_app.keeper import Archive, Keeper
+from serve_app.keeper import Keeper
 from serve_app.store import StaleEpoch
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
-from streaming.events import Event, Joined, Left, SpeechEnded, SpeechStarted
+from streaming.events import Event, Joined, Left, Requested, SpeechEnded, SpeechStarted
 from streaming.metrics import Meter
 from streaming.pace import Pace
-from streaming.session import ClientOrder, Driving, Session, Stages, ticking
+from streaming.session import ClientOrder, Session, ticking
 
 log = logging.getLogger(__name__)
 
@@ -49,22 +50,11 @@ RESUME_S = 60.0
 """How long it is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What every connection of this gateway shares."""
-
-    stages: Stages
-    pace: Pace
-    driving: Driving
-    instruments: Instruments = field(default_factory=Instruments)
-    archive: Archive | None = None
-    """None: nothing is kept."""
-
-
 class Connection:
     """One client's socket from handshake to close."""
 
-    def __init__(self, socket: WebSocket, house: House) -> None:
+    def __init__(self, socket: WebSocket, house: House, persona: str = "") -> None:
+        """``persona`` is who was asked for in the address; there must be one of that name."""
         self._socket = socket
         self._house = house
         self._guest = guest_of(socket)
@@ -72,7 +62,9 @@ class Connection:
         offered = socket.scope.get("subprotocols", [])
         self._subprotocol = next((name for name in (SUBPROTOCOL, STOCK) if name in offered), None)
         self._own = self._subprotocol == SUBPROTOCOL
-        self._conduct = Conduct(self._id, house.stages.avatar, self._pace(), own=self._own)
+        self._conduct = Conduct(
+            self._id, house.stages.avatar, self._pace(), own=self._own, cast=house.cast, persona=persona
+        )
         self._outbox = Outbox()
         if self._own and house.archive:
             self._conduct.resume_token = resuming.fresh_token()
@@ -81,7 +73,9 @@ class Connection:
         old = beta.SUBPROTOCOL in offered or beta.HEADER in socket.headers.get("openai-beta", "")
         self._outgoing = Outgoing(self._conduct, clock_ms=self._clock_ms, beta=old and not self._own)
         self._incoming = Incoming(self._conduct)
-        self._codec = self._conduct.wishes.codec
+        self._given = session_of(socket)
+        self._wrong = self._take_given()
+        self._joined = False
         self._session: Session | None = None
         self._keeper: Keeper | None = None
         self._log: resuming.Log | None = None
@@ -99,6 +93,8 @@ class Connection:
         """Serve this client until it leaves, or its session ends."""
         await self._socket.accept(subprotocol=self._subprotocol)
         self._outbox.put(("session.created", {"session": self._conduct.described()}))
+        if self._wrong:
+            self._outbox.put(of_error(self._wrong))
         writer = asyncio.create_task(self._write(), name=f"writer {self._id}")
         reader = asyncio.create_task(self._read(), name=f"reader {self._id}")
         try:
@@ -150,6 +146,20 @@ class Connection:
         await asyncio.wait({running})
         writer.cancel()
 
+    def _given_update(self) -> str:
+        return json.dumps({"type": "session.update", "session": self._given})
+
+    def _take_given(self) -> ClientError | None:
+        """Take it as the first ``session.update``; what is wrong with it: it was looked at when the secret was made,
+        but the service may be another one since.
+        """
+        try:
+            if self._given:
+                self._incoming.of(self._given_update())
+        except ClientError as error:
+            return error
+        return None
+
     # ---- in ------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
@@ -168,14 +178,12 @@ class Connection:
         before = self._conduct.wishes
         try:
             answers = self._incoming.of(message)
-            if self._session is not None and self._conduct.wishes.codec != self._codec:
-                self._conduct.wishes = before
-                raise ClientError("too_late", "choose the video before the first word")
+            if self._session is not None:
+                self._conduct.refuse_late(before)
         except ClientError as error:
             await self._tell(of_error(error))
             return
         if self._conduct.wishes is not before:
-            self._codec = self._conduct.wishes.codec
             session = self._begun()
             self._note(message)
             await self._agree(session)
@@ -191,7 +199,19 @@ class Connection:
                 continue
             if self._guest:
                 self._guest.heard(answer)
+            await self._join(self._begun())
             await self._begun().happen(answer)
+        if self._session or self._conduct.greeting:
+            await self._join(self._begun())
+
+    async def _join(self, session: Session) -> None:
+        """Speak first, once, as soon as the client has said anything at all: it may choose before it is greeted."""
+        if not self._joined:
+            self._joined = True
+            if self._given:
+                await self._agree(session)
+            if says := self._conduct.greeting:
+                await session.happen(Requested(says=says))
 
     def _note(self, message: str | bytes) -> None:
         if self._log and isinstance(message, str):
@@ -213,12 +233,13 @@ class Connection:
     async def _take_up(self, hello: Hello) -> None:
         house = self._house
         taken = await resuming.take_over(house.archive, hello)
-        conduct = Conduct(hello.session, house.stages.avatar, self._pace(), own=True)
+        persona = taken.stored.header.get("persona", "")
+        conduct = Conduct(hello.session, house.stages.avatar, self._pace(), own=True, cast=house.cast, persona=persona)
         conduct.resume_token = hello.token
+        self._joined = True  # it was greeted when it came first
         outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
         up = resuming.take_up(taken, hello, conduct, outgoing)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
-        self._codec = conduct.wishes.codec
         resumed = {"session_id": hello.session, "last_seq": hello.last_seq, "session": conduct.described()}
         told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", **resumed}
         self._outbox.put(Missed((json.dumps(told), *up.missed)))
@@ -229,11 +250,11 @@ class Connection:
             if self._log:
                 self._log.owed(number, order)
             self._outbox.put(order)
-        session.drive(conduct.wishes.driving(house.driving))
+        session.drive(conduct.driving(house.driving))
 
     async def _agree(self, session: Session) -> None:
         """What the client chose holds from now on."""
-        session.drive(self._conduct.wishes.driving(self._house.driving))
+        session.drive(self._conduct.driving(self._house.driving))
         # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
         judged = self._house.stages.judge is not None
         await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged))
@@ -246,12 +267,17 @@ class Connection:
         """The session; it begins with the first thing that a client says."""
         if self._session is not None:
             return self._session
-        wishes, driving = self._conduct.wishes, self._house.driving
-        conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live)
-        header = {"conversation": conversation.settings(), "voice": driving.voice, "language": driving.language}
-        if token := self._conduct.resume_token:
-            header["resume"] = resuming.digest(token)
-        return self._begin(conversation, Joined(), header=header)
+        conduct = self._conduct
+        driving = conduct.driving(self._house.driving)
+        conversation = Conversation(self._id, self._pace(), codec=conduct.wishes.codec, live=conduct.wishes.live)
+        who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
+        header = {"conversation": conversation.settings(), **who}
+        if conduct.resume_token:
+            header["resume"] = resuming.digest(conduct.resume_token)
+        session = self._begin(conversation, Joined(), header=header)
+        if self._given:
+            self._note(self._given_update())
+        return session
 
     def _begin(
         self,
@@ -275,9 +301,9 @@ class Connection:
             if keeper:
                 keeper.journal(event, commands)
 
-        self._session = Session(
-            conversation, self._house.stages, self._tell, driving=self._house.driving, memory=keeper, journal=seen
-        )
+        stages = replace(self._house.stages, avatar=self._conduct.avatar)
+        driving = self._conduct.driving(self._house.driving)
+        self._session = Session(conversation, stages, self._tell, driving=driving, memory=keeper, journal=seen)
         self._running = asyncio.create_task(self._run(self._session, first), name=f"session {self._id}")
         return self._session
 

@@ -22,7 +22,7 @@ from serve_app import talk
 from serve_app.errors import NoWords, UserError
 from serve_app.gateway.chatting import Line, heard, replied
 from serve_app.gateway.films import Films
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.sounds import IN_BODY, brought, timed, understood
 from serve_app.gateway.streams import EVENTS, Streamed, sent_event, unless_left
@@ -170,10 +170,10 @@ async def _conversation(house: House, films: Films, pcm: bytes) -> AsyncGenerato
 async def _held(house: House, pcm: bytes, shown: Channel[ClientOrder]) -> list[Take]:
     """Hold the conversation, telling ``shown`` all that a client is shown; close that at the end."""
     pace = replace(house.pace, send_lead=None)  # whoever asks by HTTP has no playhead: everything as it is made
-    how = talk.How(pace, house.driving, session=uuid.uuid4().hex, client=shown.put)
+    how = talk.How(pace, house.usual, session=uuid.uuid4().hex, client=shown.put)
     try:
         async with asyncio.timeout(LONGEST_S):
-            takes, _ = await talk.ask(house.stages, pcm, talk.Manner(fast=True), how)
+            takes, _ = await talk.ask(house.shown, pcm, talk.Manner(fast=True), how)
     finally:
         shown.close()
     return takes

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.refusals import bad
 from serve_app.gateway.streams import answers
 from serve_app.wav import AudioFileError, read_question

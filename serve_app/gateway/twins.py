@@ -17,16 +17,14 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.refusals import REFUSED, Bounded, bad
 from serve_app.gateway.sounds import decoded, timed, understood
 from serve_app.gateway.streams import Streamed, answers, begun, unless_left
+from serve_app.gateway.wishes import THEIR_VOICES
 from serve_app.talk import MOST_CHARACTERS
 from streaming.clips import Clips
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
-
-THEIR_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
-"""Voices that OpenAI's clients must name one of: here each of them is the service's own voice."""
 
 SPOKEN_AS = ("wav", "pcm")
 WRITTEN_AS = ("json", "text", "verbose_json")
@@ -116,7 +114,7 @@ def _check_speech(wanted: Speech) -> None:
 
 async def _spoken(house: House, wanted: Speech) -> AsyncGenerator[bytes]:
     """The text as PCM16 mono at 24 kHz, clip by clip as in a conversation. Raises Refusal."""
-    driving, voice = house.driving, house.stages.voice
+    driving, voice = house.usual, house.stages.voice
     named = driving.voice if wanted.voice in THEIR_VOICES or wanted.voice == "default" else wanted.voice
     cut = Clips()
     for clip in cut.add(wanted.input) + cut.end():

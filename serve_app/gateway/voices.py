@@ -16,7 +16,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from pydantic import BaseModel
 
 from actors.tts import SKILLS, Skill, voices
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.streams import answers, unless_left
 from serve_app.voices import LANGUAGES, VoiceRefused, add

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, assert_never
 
 from serve_app.gateway.audio import PCM16K, ToClient
@@ -17,6 +17,7 @@ from serve_app.gateway.beta import in_beta
 from serve_app.gateway.items import Items, message
 from serve_app.gateway.ladder import Response, Told
 from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
+from serve_app.persona import Cast, Persona
 from streaming.commands import (
     Audio,
     Called,
@@ -39,7 +40,7 @@ from streaming.commands import (
 )
 from streaming.media import MIC_RATE, RATE, Flag, Kind, Unit, pack, samples
 from streaming.pace import Pace
-from streaming.session import ClientOrder
+from streaming.session import ClientOrder, Driving
 from streaming.stages import Avatar, Said
 
 SUBPROTOCOL = "realtime-avatar.v1"
@@ -53,13 +54,25 @@ KEPT = 8
 class Conduct:
     """What both directions of one client's socket must agree on."""
 
-    def __init__(self, session: str, avatar: Avatar, pace: Pace | None = None, *, own: bool) -> None:
+    def __init__(
+        self,
+        session: str,
+        avatar: Avatar,
+        pace: Pace | None = None,
+        *,
+        own: bool,
+        cast: Cast | None = None,
+        persona: str = "",
+    ) -> None:
+        """``avatar`` is shown where a persona has none of its own; ``persona`` is who was asked for at the door."""
         self.session = session
-        self.avatar = avatar
+        self._avatar = avatar
+        self.cast = cast or Cast()
         self.own = own
         """It offered ``realtime-avatar.v1``."""
         usual = usual_detection(pace or Pace())
-        self.wishes = Wishes("h264", True, heard=PCM16K, detection=usual) if own else Wishes(detection=usual)
+        wishes = Wishes("h264", True, heard=PCM16K, detection=usual) if own else Wishes(detection=usual)
+        self.wishes = replace(wishes, persona=persona)
         self.items = Items()
         self.responses: dict[int, Response] = {}
         self.waiting: tuple[bool, Any] | None = None
@@ -74,6 +87,23 @@ class Conduct:
         """With it the conversation can be taken up again; None if it cannot."""
 
     @property
+    def persona(self) -> Persona:
+        """Who speaks."""
+        return self.cast.find(self.wishes.persona)
+
+    @property
+    def avatar(self) -> Avatar:
+        """The face that is shown."""
+        return self.persona.avatar or self._avatar
+
+    @property
+    def greeting(self) -> str:
+        """What is said when the client has joined. Stock clients expect nothing unasked: they ask for a persona."""
+        wishes = self.wishes
+        wanted = (self.own or wishes.persona) if wishes.greeting is None else wishes.greeting
+        return self.persona.greeting if wanted else ""
+
+    @property
     def active(self) -> Response | None:
         """The response that is under way, as far as the client knows."""
         newest = max(self.responses, default=0)
@@ -85,10 +115,24 @@ class Conduct:
 
     def described(self) -> dict[str, Any]:
         """The session as its client is shown it."""
-        described = self.wishes.described(self.session, self.avatar)
+        shown = self.wishes.described(self.session, self.avatar)
+        shown["avatar"]["persona"] = self.persona.id
         if self.resume_token:
-            described["avatar"]["resume_token"] = self.resume_token
-        return described
+            shown["avatar"]["resume_token"] = self.resume_token
+        return shown
+
+    def refuse_late(self, before: Wishes) -> None:
+        """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
+        now, find = self.wishes, self.cast.find
+        persona = find(now.persona) is find(before.persona)
+        for what, same in {"video": now.codec == before.codec, "persona": persona}.items():
+            if not same:
+                self.wishes = before
+                raise ClientError("too_late", f"choose the {what} before the first word")
+
+    def driving(self, usual: Driving) -> Driving:
+        """What goes with every call of a stage: what the client chose itself counts more than the persona."""
+        return self.wishes.driving(self.persona.driving(usual), self.cast.voices)
 
 
 class Outgoing:

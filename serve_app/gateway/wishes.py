@@ -5,7 +5,7 @@ GA and beta spellings are read; the GA one is shown. This file knows neither soc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,8 @@ LIMITS = {"prefix_padding_ms": (0, 2_000), "silence_duration_ms": (200, 5_000)}
 INSTRUCTIONS_MOST = 32_000
 """Characters: what a model with a small context can still read."""
 TOOLS_MOST = 128
+THEIR_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
+"""Voices that OpenAI's clients must name one of: here each of them is the service's own voice."""
 
 
 class ClientError(ValueError):
@@ -67,6 +69,10 @@ class Wishes:
     """Of the face; None shows none."""
     sees_avatar: bool = False
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
+    persona: str = ""
+    """Its name; empty: whoever speaks where nobody is asked for."""
+    greeting: bool | None = None
+    """Whether it wants to be greeted; None: it has not said."""
     instructions: str = ""
     voice: str = "default"
     silent: bool = False
@@ -111,10 +117,16 @@ class Wishes:
         created, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
         return Agreed(answers=created, interrupts=interrupts, silent=self.silent, pace=pace)
 
-    def driving(self, usual: Driving) -> Driving:
-        """What goes with every call of a stage."""
+    def driving(self, usual: Driving, voices: Container[str] | None = frozenset()) -> Driving:
+        """What goes with every call of a stage: ``usual``, and what the client chose itself.
+
+        ``voices``: names that the voice engine knows, None if any may be one. A name that is none changes nothing.
+        """
+        known = self.voice not in THEIR_VOICES if voices is None else self.voice in voices
+        chosen = known and self.voice != "default"
         return replace(
             usual,
+            voice=self.voice if chosen else usual.voice,
             instructions=self.instructions or usual.instructions,
             tools=tuple(map(tool_of, self.tools)),
         )
@@ -249,13 +261,16 @@ def _format(which: str) -> Any:
 
 
 def _avatar(wishes: Wishes, value: Any) -> Wishes:
-    video = (value or {}).get("video", {})
-    if "codec" not in video:
-        return replace(wishes, sees_avatar=True)
-    codec = video["codec"]
+    given = value or {}
+    persona, greeting = given.get("persona", wishes.persona), given.get("greeting", wishes.greeting)
+    if not isinstance(persona, str):
+        raise ClientError("invalid_value", f"persona is a name, not {persona!r}", param="avatar.persona")
+    if not isinstance(greeting, bool | None):
+        raise ClientError("invalid_value", f"greeting is true or false, not {greeting!r}", param="avatar.greeting")
+    codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    return replace(wishes, codec=codec, sees_avatar=True)
+    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
 
 
 _READERS: dict[str, Any] = {

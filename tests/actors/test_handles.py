@@ -20,7 +20,7 @@ import actors.llm.deployment
 import actors.tts.deployment
 from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
 from streaming.media import FRAME, MIC_RATE
-from streaming.stages import BadInput, FaceState, Said, Span, StageError, StageLost
+from streaming.stages import BadInput, FaceState, Said, Span, StageError, StageLost, TextDelta
 from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
 
 MINUTE = bytes(2 * 60 * MIC_RATE)
@@ -197,3 +197,12 @@ async def test_each_deployment_passes_its_engines_stream_on(monkeypatch: pytest.
     items = [_ async for _ in face.animate(*drawn)]
     assert items == [_ async for _ in Mask().animate(*drawn)]
     assert items[-1] == FaceState("mask", 6 * FRAME, b"")
+
+
+async def test_what_a_persona_knows_crosses_a_handle_with_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    llm = RemoteResponder(deployed(actors.llm.deployment, "llm", "actors.llm.guide:Guide", monkeypatch))
+    shop = Said("knowledge", "[[topic]]\nask = ['when do you open']\nsay = 'At nine.'\n", 0)
+    asked = Said("user", "When do you open?", 1)
+    for history, begins in (((shop, asked), "At nine."), ((asked,), "I don't know.")):
+        pieces = [piece async for piece in llm.reply(history, "", ())]
+        assert "".join(piece.text for piece in pieces if isinstance(piece, TextDelta)).startswith(begins)

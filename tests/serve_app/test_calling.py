@@ -19,7 +19,8 @@ from serve_app.calling import Line, ask
 from serve_app.client import SUBPROTOCOL
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
+from serve_app.persona import Cast, Persona
 from serve_app.progress import Progress
 from serve_app.recording import joined
 from serve_app.talk import Manner
@@ -64,6 +65,17 @@ async def test_at_the_pace_of_speech_the_latencies_count_from_the_last_voiced_sa
 async def test_turns_are_found_by_listening() -> None:
     _, told = await asked(stages(), speech(0.3), Manner(vad=True))
     assert [turn["transcript"] for turn in told["turns"]] == ["3 tenths"]
+
+
+@pytest.mark.parametrize("manner", [FAST, Manner(vad=True)])
+async def test_a_persona_is_asked_and_does_not_greet_a_file(manner: Manner) -> None:
+    host = Persona("host", "Host", "Good evening.")
+    house = House(stages(), Pace(), Driving(), cast=Cast(Persona(greeting="Hello."), {"host": host}))
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        for persona in ("", "host"):
+            line = Line(f"{url}/v1/realtime", persona=persona)
+            takes, _ = await ask(line, speech(0.2), manner, LoudnessListener(), Progress())
+            assert [take.text.strip() for take in takes] == ["I heard 2 tenths of speech."]
 
 
 async def test_a_question_without_words_is_said_so() -> None:

@@ -7,18 +7,19 @@ import logging
 import subprocess
 import sys
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from actors.face.video import H264Encoder, read_video
+from actors.face.video import SYNTHETIC, H264Encoder, read_video
 from serve_app import cli, filming
 from serve_app.errors import UserError
 from streaming.media import FRAME, FramePacket
 from streaming.session import Stages
-from streaming.stages import Avatar, FaceState, Span, StageError, StageLost
+from streaming.stages import Avatar, FaceState, History, Span, StageError, StageLost, TextDelta, Tool
 from tests.serve_app.test_talk import Breaking, speech, stages
 
 ORDERS = ("run", "talk", "say", "inspect", "replay", "key", "portrait", "load", "doctor")
@@ -64,6 +65,12 @@ def quiet_logs() -> Iterator[None]:
     before = root.level, root.handlers[:]
     yield
     root.level, root.handlers[:] = before
+
+
+def synthetic(film: Path) -> bool:
+    """Whether a film carries our tags, as a player reads them."""
+    with av.open(str(film)) as opened:
+        return {name: opened.metadata.get(name) for name in SYNTHETIC} == SYNTHETIC
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -173,6 +180,38 @@ def test_talk_writes_everything_that_was_asked_for(
         ["question.wav", "out.out", "report.out", "labels.out", "journal.out"]
     )
     assert ran("replay", made["journal"]) == 0
+
+
+def test_a_persona_answers_with_what_it_knows(embedded: list[Stages], question: Path, tmp_path: Path) -> None:
+    class Asked:
+        def __init__(self) -> None:
+            self.told: list[tuple[str, str]] = []
+
+        async def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncIterator[TextDelta]:
+            self.told.append((history[0].role, instructions.split(",")[0].strip()))
+            yield TextDelta("Yes.")
+
+    asked = Asked()
+    embedded.append(stages(face=Grey(), responder=asked))
+    for persona in ([], ["--persona", "museum"]):
+        assert ran("talk", question, "--fast", "--out", tmp_path / "a.mp4", *persona) == 0
+    assert [role for role, _ in asked.told] == ["user", "knowledge"]
+    assert asked.told[1][1].startswith("You are the guide of a small museum")
+
+
+def test_a_persona_that_there_is_not_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("say", "Hello.", "--out", tmp_path / "c.mp4", "--persona", "cook") == 2
+    assert said(capsys) == "there is no persona 'cook'; there are: default, museum, tutor"
+
+
+@pytest.mark.parametrize("command", ["talk", "say"])
+def test_every_film_says_that_it_is_synthetic(
+    command: str, embedded: list[Stages], question: Path, tmp_path: Path
+) -> None:
+    film = tmp_path / "film.mp4"
+    options = [question, "--fast"] if command == "talk" else ["Good morning."]
+    assert ran(command, *options, "--out", film) == 0
+    assert synthetic(film)
 
 
 def test_say_writes_a_film_with_labels(embedded: list[Stages], tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from websockets.typing import Subprotocol
 from serve_app.client import SUBPROTOCOL, Avatar, AvatarError, connect
 from serve_app.gateway import wire
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.keeper import Archive
+from serve_app.persona import Cast, Persona
 from serve_app.store import Store
 from serve_app.units import Caption, Cut, End, Flush, Hold, Picture, Sound, State, Text, Told, Trouble, Words
 from streaming.media import FRAME, RATE
@@ -152,6 +153,20 @@ async def test_a_client_without_pictures_is_told_none(url: str) -> None:
         await avatar.say("hi")
         told = await until(avatar, idle)
         assert not [unit for unit in told if isinstance(unit, Picture)]
+
+
+async def test_a_persona_is_asked_for_and_greets_before_anything_is_said() -> None:
+    host = Persona("host", "Host", "Good evening.")
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), cast=Cast(host))
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        async with connect(f"{url}/v1/realtime?model=any", persona="host") as avatar:
+            assert avatar.session["avatar"]["persona"] == "host"
+            told = await until(avatar, idle)
+            assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "Good evening."
+        with pytest.raises(AvatarError, match=r"\(404\): there is no persona 'cook'; there are: host") as error:
+            async with connect(f"{url}/v1/realtime", persona="cook"):
+                pass
+        assert error.value.code == 404
 
 
 async def test_a_mistake_is_told_and_the_conversation_lives(url: str) -> None:

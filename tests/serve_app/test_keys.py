@@ -12,9 +12,9 @@ from serve_app.client import AvatarError, connect
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
+from serve_app.gateway.house import House
 from serve_app.gateway.keys import KeyFile
 from serve_app.gateway.ledger import Ledger
-from serve_app.gateway.realtime import House
 from serve_app.units import End
 from streaming.pace import Pace
 from streaming.session import Driving, Stages

@@ -15,7 +15,7 @@ from serve_app.bench.service import turn
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.load import Manner, Tally, checked, here, load
 from streaming.pace import Pace
 from streaming.session import Driving, Stages

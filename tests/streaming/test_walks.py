@@ -133,6 +133,7 @@ class World:
                 Removed(f"user_{turn}"),
                 Requested(silent=dice.choice([None, False, True])),
                 Requested(),
+                Requested(says=dice.choice(SENTENCES)),
                 Stopped(),
                 Dropped(),
                 Truncated(max(turn - dice.randrange(3), 0), dice.randrange(2 * RATE)),

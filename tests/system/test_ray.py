@@ -143,8 +143,10 @@ def every_third_pair(pcm24k: bytes) -> bytes:
 
 async def test_the_language_model_writes_the_same_through_ray(local: Stages, remote: Stages) -> None:
     asked = (Said("user", "Hello, who are you?", 1),)
-    there = await all_of(remote.responder.reply(asked, "", ()))
-    assert there == await all_of(local.responder.reply(asked, "", ()))
+    shop = Said("knowledge", "[[topic]]\nask = ['who are you']\nsay = 'The shop.'\n", 0)
+    for history in (asked, (shop, *asked)):
+        there = await all_of(remote.responder.reply(history, "", ()))
+        assert there == await all_of(local.responder.reply(history, "", ()))
 
 
 async def test_what_an_engine_refuses_is_refused_in_its_own_words(local: Stages, remote: Stages) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from actors.face.video import (
+    SYNTHETIC,
     H264Encoder,
     JpegEncoder,
     VideoUnreadable,
@@ -88,6 +89,19 @@ def test_a_clip_keeps_packets_sound_and_times(tmp_path: Path) -> None:
     assert len(heard) >= 8 * FRAME
     asked = np.frombuffer(tone(8 * FRAME), "<i2").astype(float)
     assert np.corrcoef(heard[2000:6000], asked[2000:6000])[0, 1] > 0.99
+
+
+def test_no_tag_of_a_callers_hides_that_a_clip_is_synthetic(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    write_mp4(clip, packets(), b"", {"comment": "filmed", "description": "a person"})
+    with av.open(str(clip)) as opened:
+        assert {name: opened.metadata[name] for name in SYNTHETIC} == SYNTHETIC
+
+
+def test_every_mp4_is_written_in_one_place() -> None:
+    rooms = [path for room in ("actors", "serve_app") for path in (Path(__file__).parents[3] / room).rglob("*.py")]
+    muxing = re.compile(r'format="mp4"|VideoWriter|av\.open\([^)]*"w"')
+    assert [path.name for path in rooms if muxing.search(path.read_text("utf-8"))] == ["video.py"]
 
 
 def test_a_clip_is_not_encoded_again_and_says_that_it_is_synthetic(tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ async def test_it_streams_word_by_word(guide: Guide) -> None:
 
 
 def test_every_answer_begins_with_a_short_sentence_and_can_be_spoken(guide: Guide) -> None:
-    answers = [answer for topic in guide._topics for answer in (*topic.say, topic.more) if answer]
-    for answer in (topic.say[0] for topic in guide._topics):
+    answers = [answer for topic in guide.own.topics for answer in (*topic.say, topic.more) if answer]
+    for answer in (topic.say[0] for topic in guide.own.topics):
         assert len(re.split(r"(?<=[.!?:])\s", answer)[0].split()) <= 7, answer
     for answer in answers:
         assert answer.isascii() and not re.search(r"[*_#`<>|{}\[\]/\\]|https?:", answer), answer
@@ -111,7 +111,7 @@ def test_every_answer_begins_with_a_short_sentence_and_can_be_spoken(guide: Guid
 
 
 def test_every_line_of_the_file_finds_its_own_topic(guide: Guide) -> None:
-    lost = [ask for topic in guide._topics for ask in topic.ask if guide._find(ask) is not topic]
+    lost = [ask for topic in guide.own.topics for ask in topic.ask if guide.own.find(ask) is not topic]
     assert lost == []
 
 
@@ -182,7 +182,9 @@ def test_another_knowledge_file_gives_other_answers(tmp_path: Path) -> None:
         (b"\xff\xfe", "cannot read"),
         (b"[[topic]]\nask = 'one'\nsay = 'two'", "needs .*topic"),
         (b"[[topic]]\nask = ['one']", "needs .*topic"),
-        (b"title = 'nothing'", "needs .*topic"),
+        (b"", "needs .*topic"),
+        (b"title = 'nothing'", "no key 'title'; there are topic, same, me and unknown"),
+        (b"unknown = []\n[[topic]]\nask = ['one']\nsay = 'two'", "needs .*topic"),
     ],
 )
 def test_a_file_that_it_cannot_use_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:

@@ -18,9 +18,9 @@ from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door, Guard
 from serve_app.gateway.guest import Bucket, Guest, today
+from serve_app.gateway.house import House
 from serve_app.gateway.keys import KeyFile
 from serve_app.gateway.ledger import Ledger, Used
-from serve_app.gateway.realtime import House
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.groups import Doorway
 from streaming.events import Heard

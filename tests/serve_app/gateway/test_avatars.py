@@ -17,8 +17,8 @@ from actors.face.avatars import ABOUT, BUILT_IN, own_folder
 from serve_app.gateway import avatars
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
+from serve_app.gateway.house import House
 from serve_app.gateway.keys import KeyFile
-from serve_app.gateway.realtime import House
 from serve_app.gateway.server import idle_clip
 from streaming.pace import Pace
 from streaming.session import Driving, Stages

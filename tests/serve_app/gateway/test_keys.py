@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import zlib
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_a_secret_says_whose_it_is_until_it_is_too_old() -> None:
     assert (ticket.key, ticket.expires, ticket.origin) == (PHONE, 1000, "https://example.org")
     assert tickets.check(KEYS, secret, 1000.0) is None
     assert set(secret) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."), "fits a subprotocol"
+
+
+def test_a_session_travels_in_its_secret_and_no_claim_is_larger_than_a_claim() -> None:
+    wanted = {"instructions": "Whisper.", "avatar": {"persona": "shop"}}
+    ticket = tickets.check(KEYS, tickets.issue(KEYS, PHONE, 1000, session=wanted), 0)
+    assert ticket is not None and ticket.session == wanted
+    assert len(tickets._unpacked(zlib.compress(b" " * 2**24))) == tickets.UNPACKED
 
 
 def test_a_secret_that_was_touched_or_whose_key_is_gone_is_none() -> None:

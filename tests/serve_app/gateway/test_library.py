@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from starlette.testclient import TestClient, WebSocketTestSession
 
 from actors.face.video import H264Encoder, read_audio, read_video
 from serve_app.gateway.app import build_gateway
+from serve_app.gateway.house import House
 from serve_app.gateway.library import written
-from serve_app.gateway.realtime import House
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.keeper import Archive
 from serve_app.store import Item, Store, Stored, Summary
@@ -23,6 +24,9 @@ from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import Said
 from tests.serve_app.gateway.test_realtime import say, until, write
+from tests.serve_app.test_cli import Grey, synthetic
+from tests.serve_app.test_store import files_with
+from tests.streaming.stories import pcm
 from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
 
 
@@ -42,11 +46,11 @@ def client(store: Store) -> Iterator[TestClient]:
         client.portal.call(store.close)
 
 
-def talk(socket: WebSocketTestSession) -> str:
+def talk(socket: WebSocketTestSession, text: str = "hi") -> str:
     """One question and its answer, heard to the end; the session's name."""
     [created] = until(socket, "session.created")
     assert isinstance(created, dict)
-    write(socket, "hi")
+    write(socket, text)
     until(socket, "response.done")
     say(socket, "avatar.playhead", turn=1, pts=12_000)
     until(socket, "avatar.state")
@@ -88,6 +92,32 @@ def test_a_conversation_that_is_erased_is_gone_and_ends_if_it_lasts(client: Test
         assert (gone.status_code, f"no conversation is called '{name}'" in gone.json()["detail"]) == (404, True)
 
 
+def test_what_is_erased_is_erased_with_sound_pictures_and_journal(store: Store, tmp_path: Path) -> None:
+    stages = Stages(Ears(), Scribe(), Echo(), Hum(), Grey(), AVATAR)
+    house = House(stages, Pace(), Driving(), archive=Archive(store, True, "gateway"))
+    with TestClient(build_gateway(house, lambda _: None)) as client:
+        assert client.portal is not None
+        client.portal.call(store.open)
+        with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
+            name = talk(socket, "My name is Xylophone.")
+        while client.get("/conversations").json()["conversations"][0]["ended"] is None:
+            pass
+        clip = f"/conversations/{name}/replies/1.mp4"
+        assert client.get(clip).status_code == 200
+        sound = base64.b64encode(pcm(600, 3))[:400]
+        for trace in (b"Xylophone", name.encode(), sound):
+            assert files_with(trace, tmp_path) != []
+        assert client.delete(f"/conversations/{name}").status_code == 204
+        assert [client.get(f"/conversations/{name}{path}").status_code for path in ("", "/transcript.txt")] == [
+            404,
+            404,
+        ]
+        assert client.get(clip).status_code == 404
+        for trace in (b"Xylophone", name.encode(), sound):
+            assert files_with(trace, tmp_path) == []
+        client.portal.call(store.close)
+
+
 def test_pages_follow_one_another(client: TestClient, store: Store) -> None:
     assert client.portal is not None
     for k in range(3):
@@ -117,6 +147,7 @@ def test_a_reply_is_seen_again_as_far_as_it_was_heard(client: TestClient, store:
     path.write_bytes(clip.content)
     assert [pts for pts, _ in read_video(path)] == [k * FRAME for k in range(6)]
     assert len(read_audio(path)) >= 6 * FRAME
+    assert synthetic(path)
     missing = client.get("/conversations/sess_1/replies/3.mp4")
     assert (missing.status_code, "no pictures of a reply 3" in missing.json()["detail"]) == (404, True)
 

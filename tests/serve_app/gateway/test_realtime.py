@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.wire import SUBPROTOCOL
 from streaming.media import FRAME, Flag, Kind, Unit, pack, unpack
 from streaming.pace import Pace

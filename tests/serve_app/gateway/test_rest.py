@@ -21,7 +21,7 @@ from serve_app import reels
 from serve_app.gateway import refusals, rest
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.films import Films
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.streams import Streamed, answers
 from serve_app.recording import Film
 from serve_app.store import Store
@@ -39,6 +39,7 @@ from streaming.stages import (
     Transcript,
     Word,
 )
+from tests.serve_app.test_cli import Grey, synthetic
 from tests.stubs import AVATAR, Ears, Hum, Scribe
 
 AUDIO = {"content-type": "audio/wav"}
@@ -373,6 +374,14 @@ def test_the_film_can_be_fetched_until_the_service_ends(tmp_path: Path, monkeypa
         refused(client.get("/films/another.mp4"), 404, "no such film")
         assert list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())
+
+
+def test_the_film_says_that_it_is_synthetic(tmp_path: Path) -> None:
+    with service(face=Grey()) as client:
+        told = events(client.post("/conversation", files={"file": ("a.wav", recording())}).text)
+        film = tmp_path / "film.mp4"
+        film.write_bytes(client.get(told[-2][1]["url"]).content)
+    assert synthetic(film)
 
 
 def kept(folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.keeper import Archive
 from serve_app.store import Store

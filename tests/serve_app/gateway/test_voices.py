@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from actors.tts import SKILLS, Skill, voices
 from actors.tts.voices import Brought
 from serve_app.gateway.app import build_gateway
-from serve_app.gateway.realtime import House
+from serve_app.gateway.house import House
 from serve_app.voices import VoiceRefused
 from streaming.pace import Pace
 from streaming.session import Driving, Stages

@@ -1,0 +1,35 @@
+"""What a gateway consists of: stages, limits, and everything else that all its connections share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from serve_app.instruments import Instruments
+from serve_app.keeper import Archive
+from serve_app.persona import Cast
+from streaming.pace import Pace
+from streaming.session import Driving, Stages
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every connection of this gateway shares."""
+
+    stages: Stages
+    pace: Pace
+    driving: Driving
+    instruments: Instruments = field(default_factory=Instruments)
+    archive: Archive | None = None
+    """None: nothing is kept."""
+    cast: Cast = field(default_factory=Cast)
+    """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
+
+    @property
+    def usual(self) -> Driving:
+        """What goes with each call where nobody asks for a persona."""
+        return self.cast.usual.driving(self.driving)
+
+    @property
+    def shown(self) -> Stages:
+        """The stages, with the face that is shown where nobody asks for a persona."""
+        return self.cast.usual.shown(self.stages)
