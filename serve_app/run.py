@@ -20,10 +20,12 @@ from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.house import House
-from serve_app.gateway.server import idle_clip, port_of_ours, server_config, shared_socket
+from serve_app.gateway.server import event_loop, idle_clip, port_of_ours, server_config, shared_socket
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
 from serve_app.settings import Settings, load
+
+log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -48,7 +50,13 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
         sys.stderr.flush()
 
     with port_of_ours(settings.gateway):
-        asyncio.run(_local(settings, say) if local else _cluster(settings, say))
+        if not local:
+            asyncio.run(_cluster(settings, say))
+            return 0
+        with asyncio.Runner(loop_factory=event_loop()) as runner:
+            loop = runner.get_loop()
+            log.info("event loop: %s, because it is what is installed here", type(loop).__module__)
+            runner.run(_local(settings, say))
     return 0
 
 

@@ -60,9 +60,9 @@ from streaming.stages import (
     HearState,
     History,
     Judge,
-    Listener,
     Responder,
     Said,
+    SharedListener,
     Spoken,
     StageError,
     StageLost,
@@ -84,7 +84,7 @@ ClientOrder = Show | Hold | Resume | Cancel | Remember | HangUp
 class Stages:
     """Everything a session calls. A handle to a remote replica looks the same as an engine in this process."""
 
-    listener: Listener
+    listener: SharedListener
     transcriber: Transcriber
     responder: Responder
     voice: Voice
@@ -194,7 +194,8 @@ class Session:
             return
         if self._hear_state == HearState():  # a conversation that was taken up again does not begin at 0
             self._hear_state = HearState(event.at, voiced_from=event.at, voiced_until=event.at)
-        voicings, state = self._stages.listener.hear(event.pcm, self._hear_state)
+        answer = self._stages.listener.hear(event.pcm, self._hear_state)
+        voicings, state = answer if isinstance(answer, tuple) else await answer
         self._hear_state = state
         quiet = state.at - state.voiced_until if state.speaking else 0
         await self._decide(replace(event, quiet=max(quiet, 0)))

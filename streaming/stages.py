@@ -10,7 +10,7 @@ This file knows no engine, no model, no Ray.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -195,10 +195,23 @@ class Span:
     """Frames at the beginning that arrived from an earlier attempt: draw them, do not send them again."""
 
 
+Hearing = tuple[list[Voicing], HearState]
+"""The listener's answer: its news, and what it remembers until the next block."""
+
+
 class Listener(Protocol):
     """Runs in the gateway's process, a block of sound at a time."""
 
-    def hear(self, pcm16k: bytes, state: HearState) -> tuple[list[Voicing], HearState]: ...
+    def hear(self, pcm16k: bytes, state: HearState) -> Hearing: ...
+
+
+class SharedListener(Protocol):
+    """A listener that may let a block wait for those of other sessions; every Listener is one that never does.
+
+    Raises StageError if it cannot answer, and does so in time: nobody else watches a clock for it.
+    """
+
+    def hear(self, pcm16k: bytes, state: HearState) -> Hearing | Awaitable[Hearing]: ...
 
 
 class Judge(Protocol):

@@ -7,28 +7,37 @@ remembers travels in HearState, so that any process can go on with any session.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from actors.asr.silero import CONTEXT, FRAME, LSTM, Memory, Silero, blank
-from streaming.stages import HearState, StageError, Voicing
+from actors.asr.silero import CONTEXT, FRAME, LSTM, Memory, Silero
+from streaming.stages import Hearing, HearState, StageError, Voicing
 
 _VECTORS = 2 * LSTM * 4
 _HEAD = struct.Struct("<H")
 """How many frames of the coming speech were voiced so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """What the detector remembers between blocks."""
+@dataclass(slots=True)
+class _Block:
+    """A session's sound that is being judged, frame after frame."""
 
+    sound: npt.NDArray[np.int16]
+    """The 64 samples before the next frame, then what was not judged yet."""
     lstm: Memory
     voiced: int
-    tail: npt.NDArray[np.int16]
-    """The 64 samples before the next frame, then those that did not fill a frame yet."""
+    """Frames of the coming speech that were voiced so far."""
+    state: HearState
+    news: list[Voicing]
+
+    @property
+    def frames(self) -> int:
+        """Whole frames in it."""
+        return (len(self.sound) - CONTEXT) // FRAME
 
 
 class SileroListener:
@@ -52,24 +61,40 @@ class SileroListener:
         self._confirm = confirm_frames
         self._pause = max(1, round(pause_ms * 16 / FRAME)) * FRAME
 
-    def hear(self, pcm16k: bytes, state: HearState) -> tuple[list[Voicing], HearState]:
+    def hear(self, pcm16k: bytes, state: HearState) -> Hearing:
         """Judge a block of any length, PCM16 mono at 16 kHz. How sound is cut into blocks does not change the news.
 
         Raises StageError on half a sample, or on a memory that another engine wrote.
         """
+        return self.kept(pcm16k, state) or self.hear_all([(pcm16k, state)])[0]
+
+    def kept(self, pcm16k: bytes, state: HearState) -> Hearing | None:
+        """The answer to a block that does not fill a frame: it is kept for later. None if there is a frame to judge.
+
+        Raises what ``hear`` does; a block that was asked about here can be judged.
+        """
         if len(pcm16k) % 2:
             raise StageError(f"the microphone sent {len(pcm16k)} bytes, but PCM16 samples have 2: send whole samples")
-        memory = _unpack(state.memory)
-        sound = np.concatenate([memory.tail, np.frombuffer(pcm16k, "<i2")])
-        lstm, voiced = memory.lstm, memory.voiced
-        frames = (len(sound) - CONTEXT) // FRAME
-        news: list[Voicing] = []
-        for k in range(frames):
-            odds, lstm = self._silero.step(sound[k * FRAME : k * FRAME + CONTEXT + FRAME], lstm)
-            state, voiced, heard = self._judge(odds, state, voiced)
-            news.extend(heard)
-        packed = _pack(_Memory(lstm, voiced, sound[frames * FRAME :]))
-        return news, HearState(state.at, state.speaking, state.voiced_from, state.voiced_until, packed)
+        memory = state.memory or _FRESH
+        waiting = len(memory) - _TAIL
+        if not 2 * CONTEXT <= waiting < 2 * (CONTEXT + FRAME) or waiting % 2:
+            raise StageError("this HearState.memory was not written by SileroListener; begin again with HearState()")
+        if waiting + len(pcm16k) >= 2 * (CONTEXT + FRAME):
+            return None
+        return [], HearState(state.at, state.speaking, state.voiced_from, state.voiced_until, memory + pcm16k)
+
+    def hear_all(self, heard: Sequence[tuple[bytes, HearState]]) -> list[Hearing]:
+        """The same for one block each of several sessions: the network is called once for all, frame after frame."""
+        blocks = [_opened(pcm, state) for pcm, state in heard]
+        for k in range(max((block.frames for block in blocks), default=0)):
+            going = [block for block in blocks if block.frames > k]
+            windows = np.stack([block.sound[k * FRAME : k * FRAME + CONTEXT + FRAME] for block in going])
+            odds, (h, c) = self._silero.step(windows, _side_by_side([block.lstm for block in going]))
+            for row, block in enumerate(going):
+                block.lstm = h[:, row : row + 1], c[:, row : row + 1]
+                block.state, block.voiced, news = self._judge(float(odds[row]), block.state, block.voiced)
+                block.news += news
+        return [(block.news, _closed(block)) for block in blocks]
 
     def _judge(self, odds: float, s: HearState, voiced: int) -> tuple[HearState, int, list[Voicing]]:
         """One more frame: the state after it, voiced frames of a speech not yet confirmed, and the news."""
@@ -88,19 +113,29 @@ class SileroListener:
         return HearState(after, True, began, after), 0, [Voicing(True, began)]
 
 
-def _pack(memory: _Memory) -> bytes:
-    h, c = memory.lstm
-    return b"".join(
-        [_HEAD.pack(memory.voiced), h.astype("<f4").tobytes(), c.astype("<f4").tobytes(), memory.tail.tobytes()]
-    )
+_TAIL = _HEAD.size + _VECTORS
+"""Where the samples begin in a memory; new ones are just added behind."""
 
 
-def _unpack(data: bytes) -> _Memory:
-    if not data:
-        return _Memory(blank(), 0, np.zeros(CONTEXT, np.int16))
-    tail = len(data) - _HEAD.size - _VECTORS
-    if not 2 * CONTEXT <= tail < 2 * (CONTEXT + FRAME) or tail % 2:
-        raise StageError("this HearState.memory was not written by SileroListener; begin again with HearState()")
-    (voiced,) = _HEAD.unpack_from(data)
-    vectors = np.frombuffer(data, "<f4", 2 * LSTM, _HEAD.size).reshape(2, 1, 1, LSTM)
-    return _Memory((vectors[0], vectors[1]), voiced, np.frombuffer(data, "<i2", tail // 2, _HEAD.size + _VECTORS))
+def _opened(pcm: bytes, state: HearState) -> _Block:
+    memory = state.memory or _FRESH
+    (voiced,) = _HEAD.unpack_from(memory)
+    h, c = np.frombuffer(memory, "<f4", 2 * LSTM, _HEAD.size).reshape(2, 1, 1, LSTM)
+    return _Block(np.frombuffer(memory[_TAIL:] + pcm, "<i2"), (h, c), voiced, state, [])
+
+
+def _closed(block: _Block) -> HearState:
+    s, (h, c) = block.state, block.lstm
+    tail = block.sound[block.frames * FRAME :]
+    parts = [_HEAD.pack(block.voiced), h.astype("<f4").tobytes(), c.astype("<f4").tobytes(), tail.tobytes()]
+    return HearState(s.at, s.speaking, s.voiced_from, s.voiced_until, b"".join(parts))
+
+
+def _side_by_side(memories: Sequence[Memory]) -> Memory:
+    if len(memories) == 1:
+        return memories[0]
+    return np.concatenate([h for h, _ in memories], axis=1), np.concatenate([c for _, c in memories], axis=1)
+
+
+_FRESH = bytes(_TAIL + 2 * CONTEXT)
+"""The memory before the first block: no voice, blank vectors, silence."""

@@ -14,14 +14,16 @@ from pathlib import Path
 from actors.tts.hibari import Hibari
 from serve_app import app
 from serve_app.bench.barge import barge
+from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.rendering import rendering
 from serve_app.bench.service import service
+from serve_app.bench.silence import silence
 from serve_app.bench.table import Result, write_section
 from serve_app.settings import load
 
-SPEECH = "recordings of people (WAV) for barge; without them the built-in voice interrupts at another pitch"
-NAMES = ("latency", "rendering", "service", "ray", "barge")
+SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
+NAMES = ("latency", "rendering", "service", "gateway", "ray", "barge", "silence")
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
@@ -30,13 +32,17 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await rendering(Hibari(), quick=quick)
     if "service" in names:
         yield await service(Hibari(), quick=quick)
-    if not {"latency", "ray", "barge"} & set(names):
+    if "gateway" in names:
+        yield await gateway(quick=quick)
+    if not {"latency", "ray", "barge", "silence"} & set(names):
         return
     stages = app.build_stages(settings)
     if "latency" in names:
         yield await latency(stages, settings, quick=quick)
     if "barge" in names:
         yield await barge(stages, settings, people, quick=quick)
+    if "silence" in names:
+        yield await silence(stages, settings, people, quick=quick)
     if "ray" in names:
         async with app.serve_stages(settings) as remote:
             yield await added(stages, remote, settings, quick=quick)

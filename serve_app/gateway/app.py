@@ -6,14 +6,15 @@ It is given its stages and knows neither where they run nor what they are made o
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import Scope
 
+from serve_app import page
 from serve_app.gateway.auth import Door, Guard
 from serve_app.gateway.avatars import avatar_routes
 from serve_app.gateway.completions import completions
@@ -39,7 +40,6 @@ def build_gateway(
     door = door or Door()
     app.add_middleware(Guard, door=door)
     add_desk(app, door, house.cast)
-    page = Path(str(files("serve_app") / "web"))
 
     @app.websocket("/v1/realtime")
     async def realtime(socket: WebSocket) -> None:
@@ -80,5 +80,16 @@ def build_gateway(
     app.include_router(twins(house))
     app.include_router(completions(house))
     app.include_router(described())
-    app.mount("/", StaticFiles(directory=page, html=True), name="page")
+    app.mount("/plain", Page(directory=page.WEB / "plain", html=True), name="plain page")
+    app.mount("/", Page(directory=page.folder(), html=True), name="page")
     return app
+
+
+class Page(StaticFiles):
+    """The page's files. Those with a fingerprint in their names never change; the others are asked for anew."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        forever = Path(path).parent.name == "assets"
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if forever else "no-cache"
+        return answer

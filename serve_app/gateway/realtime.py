@@ -35,6 +35,7 @@ from streaming.events import Event, Joined, Left, Requested, SpeechEnded, Speech
 from streaming.metrics import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Session, ticking
+from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ CLOSE_TAKEN = 4009
 """The conversation is another replica's now, or was erased."""
 CLOSE_BROKEN = 1011
 """Our fault; the log names it."""
+REASON_MOST = 120
+"""Characters of a close reason; WebSocket has room for 123 bytes."""
 GOODBYES = (1000, CLOSE_SPENT)
 """Close codes after which nobody comes back; after any other a client of ours is waited for."""
 RESUME_S = 60.0
@@ -325,6 +328,9 @@ class Connection:
             pass  # the client was told
         except StaleEpoch as error:
             await self._taken(error)
+        except StageError as error:  # the listener's: no other stage's error leaves the session
+            log.error("session %s: %s", self._id, error)
+            await self._close(CLOSE_BROKEN, str(error)[:REASON_MOST])
         except Exception:
             log.exception("session %s broke", self._id)
             await self._close(CLOSE_BROKEN, "the session broke; connect again")

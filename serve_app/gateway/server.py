@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.loops.auto import auto_loop_factory
 
 from actors.face.avatars import AvatarUnknown, find
 from serve_app.errors import UserError
@@ -35,10 +37,16 @@ def server_config(application: FastAPI) -> uvicorn.Config:
     )
 
 
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop of a gateway outside of Ray: uvloop's where it is installed, as a replica has it."""
+    return auto_loop_factory()
+
+
 def shared_socket(listening: Gateway) -> socket.socket:
     """A socket on the gateway's port that other replicas may share. Raises OSError if a stranger has the port."""
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio switches Nagle's delay off for sockets that say TCP; without it a picture waits 20 ms for the next packet.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

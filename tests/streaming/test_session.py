@@ -45,6 +45,8 @@ from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
 from streaming.stages import (
     Face,
+    Hearing,
+    HearState,
     Phone,
     Responder,
     Said,
@@ -68,13 +70,14 @@ class Room:
         face: Face | None = None,
         voice: Hum | None = None,
         responder: Responder | None = None,
+        listener: Ears | None = None,
         deadline: float = 5.0,
     ) -> None:
         self.told: list[ClientOrder] = []
         self.kept: list[Said] = []
         self.log: list[tuple[Event, list[Command]]] = []
         self.scribe = Scribe()
-        stages = Stages(Ears(), self.scribe, responder or Echo(), voice or Hum(), face, AVATAR)
+        stages = Stages(listener or Ears(), self.scribe, responder or Echo(), voice or Hum(), face, AVATAR)
         codec = "h264"
         self.session = Session(
             Conversation("room", Pace.file(), codec=codec),
@@ -146,6 +149,37 @@ async def test_a_spoken_turn_uses_the_listener_and_the_recogniser() -> None:
     assert room.scribe.finals[-1] is True
     assert room.kept[0] == Said("user", "Hello there", 1)
     assert (SpeechStarted(0)) in [event for event, _ in room.log]
+
+
+class LateEars(Ears):
+    """Lets every block wait for another turn of the loop, as a listener does that serves several sessions."""
+
+    fail: Exception | None = None
+
+    def hear(self, pcm16k: bytes, state: HearState) -> Any:
+        return self.later(pcm16k, state)
+
+    async def later(self, pcm16k: bytes, state: HearState) -> Hearing:
+        await asyncio.sleep(0)
+        if self.fail:
+            raise self.fail
+        return super().hear(pcm16k, state)
+
+
+async def test_a_listener_may_answer_later_and_every_event_keeps_its_place() -> None:
+    loud, quiet = Heard(pcm(800, 9), 0), Heard(pcm(800, 0), 800)
+    room, late = Room(), Room(listener=LateEars())
+    for one in (room, late):
+        await one.live(loud, Typed("hi"), quiet, Left())
+    assert [event for event, _ in late.log] == [event for event, _ in room.log]
+    assert [type(event) for event, _ in late.log[:5]] == [Heard, SpeechStarted, Typed, Heard, SpeechEnded]
+
+
+async def test_a_listener_that_cannot_answer_ends_the_session_with_its_own_sentence() -> None:
+    ears = LateEars()
+    ears.fail = StageError("the listener gave no answer; connect again")
+    with pytest.raises(StageError, match="the listener gave no answer; connect again"):
+        await Room(listener=ears).live(Heard(pcm(800, 9), 0))
 
 
 async def test_a_pressed_turn_is_transcribed_at_the_release() -> None:

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def free_port() -> int:
@@ -20,11 +22,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def process_of(url: str) -> int:
+    """The process that serves there, as its lock says."""
+    port = url.rpartition(":")[2].strip("/")
+    return int((Path(tempfile.gettempdir()) / f"realtime-avatar-{os.getuid()}-{port}.lock").read_text())
+
+
 @contextmanager
-def running(*arguments: str, within_s: float = 60.0) -> Iterator[str]:
+def running(*arguments: str, within_s: float = 60.0, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """`avatar run` with these arguments; gives the URL once it says that it is ready, and stops it afterwards."""
     command = [sys.executable, "-c", "from serve_app.cli import main; raise SystemExit(main())", "run", *arguments]
-    nobodys = {"AVATAR_DOOR__KEYS": os.devnull, **os.environ}  # not the keys of whoever runs the tests
+    nobodys = {
+        "AVATAR_DOOR__KEYS": os.devnull,
+        **os.environ,
+        **(settings or {}),
+    }  # not the keys of whoever runs the tests
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=nobodys)
     assert process.stderr is not None
     watchdog = threading.Timer(within_s, process.kill)

@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 from serve_app.gateway.keys import KeyFile
 from tests.system.service import running
-from tests.system.test_page import CHROMIUM, FLAGS, free_port
+from tests.system.test_page import CHROMIUM, FLAGS, WEB, free_port
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
 ]
 
 
@@ -42,5 +43,5 @@ def test_the_page_needs_a_key_and_shows_it_once(
         page.wait_for_function("document.body.dataset.state === 'idle'")
         assert key not in page.url
         page.fill("#text", "What is twelve times seven?")
-        page.click("form button")
+        page.click("#typed button")
         page.wait_for_function("document.body.dataset.state === 'speaking'")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from actors.asr.listen import SileroListener
+from actors.asr.silero import Silero, turned
 from streaming.stages import HearState, StageError, Voicing
 from tests.actors.asr.spoken import Sound, silence, spoken
 
@@ -67,6 +68,43 @@ def test_the_news_does_not_depend_on_how_the_sound_is_cut(listener: SileroListen
     assert all(news(listener, sound, block) == whole for block in (37, 160, 511, 512, 513, 4000))
 
 
+def test_sessions_side_by_side_hear_to_the_bit_what_each_hears_alone(listener: SileroListener) -> None:
+    sounds = [
+        np.concatenate([silence(0.2), spoken("Who are you?"), silence(0.5)]),
+        silence(1.5, level=300),
+        np.concatenate([spoken("Yes."), silence(0.9)]),
+    ]
+    sizes = (320, 500, 3200)  # one fills a frame now and then, one fills six at once
+    alone, together = [HearState()] * 3, [HearState()] * 3
+    spoke = False
+    for k in range(0, 12):
+        blocks = [s[k * n : (k + 1) * n].tobytes() for s, n in zip(sounds, sizes, strict=True)]
+        expected = [listener.hear(block, state) for block, state in zip(blocks, alone, strict=True)]
+        assert listener.hear_all(list(zip(blocks, together, strict=True))) == expected
+        alone = together = [state for _, state in expected]
+        spoke = spoke or any(state.speaking for state in alone)
+    assert spoke and len({state.memory for state in alone}) == 3
+
+
+def test_rows_are_sessions_and_do_not_hear_each_other() -> None:
+    silero = Silero()
+    sound = np.concatenate([silence(0.1), spoken("Who are you?")])
+    odds, memory = list[float](), (np.zeros((1, 2, 128), np.float32), np.zeros((1, 2, 128), np.float32))
+    padded = np.concatenate([np.zeros(64, np.int16), sound])
+    for k in range(len(sound) // 512):
+        windows = np.stack([padded[k * 512 : k * 512 + 576], np.zeros(576, np.int16)])
+        row, memory = silero.step(windows, memory)
+        odds.append(float(row[0]))
+        assert row.shape == (2,) and row[1] < 0.1
+    assert max(odds) > 0.9
+    assert odds == pytest.approx(silero.track(sound)[: len(odds)], abs=1e-5)
+
+
+def test_another_network_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"rows cannot be sessions; give it silero_vad_v6\.onnx"):
+        turned(b"some other network")
+
+
 def test_the_state_goes_to_another_listener(listener: SileroListener) -> None:
     sound = np.concatenate([silence(0.3), spoken("Who are you?"), silence(0.4)])
     middle = 9_001
@@ -95,7 +133,7 @@ def test_two_voiced_frames_are_too_short_and_three_are_speech(
 ) -> None:
     def told(odds: list[float]) -> list[Voicing]:
         rest = iter(odds)
-        monkeypatch.setattr(listener._silero, "step", lambda window, memory: (next(rest), memory))
+        monkeypatch.setattr(listener._silero, "step", lambda windows, memory: (np.array([next(rest)]), memory))
         return news(listener, np.zeros(512 * len(odds), "<i2"), 512)
 
     assert told([0.9, 0.9, 0.1, 0.9, 0.9, 0.1]) == []

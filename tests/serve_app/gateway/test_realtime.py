@@ -16,6 +16,7 @@ from serve_app.gateway.wire import SUBPROTOCOL
 from streaming.media import FRAME, Flag, Kind, Unit, pack, unpack
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
+from streaming.stages import Hearing, HearState, StageError
 from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
 
 
@@ -97,6 +98,26 @@ def test_errors_are_answered_and_the_session_lives(client: TestClient) -> None:
         assert until(socket, "error")[-1]["error"]["code"] == "too_late"  # type: ignore[index]
         write(socket, "hi")
         until(socket, "response.done")
+
+
+def test_a_listener_that_cannot_answer_closes_the_socket_with_its_sentence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(Ears):
+        def hear(self, pcm16k: bytes, state: HearState) -> Hearing:
+            raise StageError("the listener broke (IndexError); connect again, or look at the gateway's log")
+
+    house = House(Stages(Broken(), Scribe(), Echo(), Hum(), None, AVATAR), Pace(), Driving())
+    with (
+        TestClient(build_gateway(house, lambda avatar: None)) as client,
+        client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket,
+    ):
+        socket.send_bytes(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, 0, 0, 0, bytes(640))))
+        while (last := socket.receive())["type"] != "websocket.close":
+            pass
+    reason = "the listener broke (IndexError); connect again, or look at the gateway's log"
+    assert (last["code"], last["reason"]) == (1011, reason)
+    assert [record.exc_info for record in caplog.records if record.levelname == "ERROR"] == [None]
 
 
 def test_the_page_the_idle_loop_and_the_health_are_there(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -52,6 +53,20 @@ def test_a_client_reaches_one_of_the_replicas(listening: Gateway) -> None:
         there, address = replica.accept()
         with there:
             assert address == client.getsockname()
+
+
+async def test_small_messages_are_not_kept_back_for_bigger_ones(listening: Gateway) -> None:
+    """Nagle's delay would let a picture wait for the client's next packet."""
+    accepted = asyncio.get_running_loop().create_future()
+    with shared_socket(listening) as listener:
+        server = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), sock=listener)
+        async with server:
+            _, here = await asyncio.open_connection(HOME, listening.port)
+            there = await accepted
+            assert there.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for writer in (here, there):
+                writer.close()
+                await writer.wait_closed()
 
 
 def test_a_port_that_a_stranger_has_is_not_shared(listening: Gateway, stranger: socket.socket) -> None:

@@ -1,0 +1,9 @@
+/** The client that any page can use: `createAvatar({ url, canvas })`. */
+export { Avatar, type AvatarOptions, createAvatar } from "./avatar";
+export type { Line, Lines } from "./captions";
+export type { Session } from "./events";
+export type { Status } from "./link";
+export { keyOfAddress } from "./secret";
+export type { AvatarSignals, AvatarState, Problem } from "./state";
+export { percentile, STEPS, type Step, type TurnTimes } from "./timings";
+export type { State } from "./wire";

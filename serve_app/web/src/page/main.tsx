@@ -1,0 +1,18 @@
+/** The page begins: an avatar on a canvas, which outlives whatever is drawn around it. */
+import { createRoot } from "react-dom/client";
+import { type Avatar, createAvatar, keyOfAddress } from "../client";
+import { App } from "./App";
+import "../styles/index.css";
+
+declare global {
+  interface Window {
+    /** For a look behind the scenes, and for tests. */
+    avatar: Avatar;
+  }
+}
+
+const canvas = document.createElement("canvas");
+canvas.id = "face";
+const avatar = createAvatar({ canvas, key: keyOfAddress() });
+window.avatar = avatar;
+createRoot(document.getElementById("page") as HTMLElement).render(<App avatar={avatar} canvas={canvas} />);

@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { FIRST_MS } from "../src/client/backoff";
+import type { Heard } from "../src/client/events";
+import { unpack } from "../src/client/header";
+import { Link, Refused, type Socket, type Status } from "../src/client/link";
+
+/** A socket on a virtual clock: the test says when it opens, what it hears and when it dies. */
+class Line {
+  readyState = 0;
+  binaryType = "" as BinaryType;
+  onopen: Socket["onopen"] = null;
+  onmessage: Socket["onmessage"] = null;
+  onclose: Socket["onclose"] = null;
+  closedWith: number | undefined;
+  readonly sent: (string | ArrayBuffer)[] = [];
+  readonly offered: string[];
+
+  constructor(offered: string[]) {
+    this.offered = offered;
+  }
+
+  send(data: unknown): void {
+    this.sent.push(data as string | ArrayBuffer);
+  }
+
+  close(code?: number): void {
+    this.closedWith = code;
+    this.readyState = 3;
+  }
+
+  open(): void {
+    this.readyState = 1;
+    this.onopen?.call(this as unknown as WebSocket, new Event("open"));
+  }
+
+  tell(event: object): void {
+    this.onmessage?.call(this as unknown as WebSocket, { data: JSON.stringify(event) } as MessageEvent);
+  }
+
+  die(code = 1006, reason = ""): void {
+    this.readyState = 3;
+    this.onclose?.call(this as unknown as WebSocket, { code, reason } as CloseEvent);
+  }
+
+  get said(): unknown[] {
+    return this.sent.map((message) => JSON.parse(message as string));
+  }
+}
+
+let lines: Line[];
+let log: string[];
+let secret: () => Promise<string | null>;
+let link: Link;
+
+const created = (id: string, seq = 1) => ({
+  type: "session.created",
+  event_id: `evt_${seq}`,
+  session: { id, avatar: { id: "default", resume_token: `token of ${id}` } },
+});
+const caption = (seq: number) => ({ type: "avatar.caption", event_id: `evt_${seq}`, text: "so" });
+const line = () => lines.at(-1) as Line;
+const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  lines = [];
+  log = [];
+  secret = () => Promise.resolve("ek_1");
+  link = new Link({
+    url: "ws://host/v1/realtime",
+    secret: () => secret(),
+    progress: () => ({ turn: 3, audio_pts: 4800, video_pts: 3840 }),
+    heard: (event: Heard) => log.push(event.type),
+    unit: () => log.push("unit"),
+    status: (status: Status) => log.push(`is ${status}`),
+    lost: () => log.push("lost"),
+    refused: (sentence, code) => log.push(`refused ${code}: ${sentence}`),
+    open: (_url, offered) => {
+      lines.push(new Line(offered));
+      return line() as unknown as Socket;
+    },
+    random: () => 0.5,
+  });
+  link.start();
+});
+
+afterEach(() => {
+  link.stop();
+  vi.useRealTimers();
+});
+
+test("it offers our subprotocol and the secret, and is open when the session is there", async () => {
+  await settle();
+  expect(line().offered).toEqual(["realtime-avatar.v1", "openai-insecure-api-key.ek_1"]);
+  line().open();
+  expect([log, line().sent]).toEqual([["is connecting"], []]);
+  line().tell(created("one"));
+  expect(log).toEqual(["is connecting", "is open", "session.created"]);
+});
+
+test("after a break its first message is a hello, and what was missed comes as if nothing had been", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  line().tell(caption(2));
+  line().die();
+  await settle(FIRST_MS);
+  line().open();
+  expect(line().said).toEqual([
+    {
+      type: "avatar.hello",
+      session_id: "one",
+      resume_token: "token of one",
+      last_seq: 2,
+      turn: 3,
+      audio_pts: 4800,
+      video_pts: 3840,
+    },
+  ]);
+  log.length = 0;
+  line().tell(created("another", 1)); // the service does not know yet who this is
+  line().tell({ type: "avatar.resumed", event_id: "evt_3", session_id: "one", last_seq: 2 });
+  line().tell(caption(2));
+  line().tell(caption(4));
+  expect(log).toEqual(["is open", "avatar.resumed", "avatar.caption"]);
+  expect(link.session?.id).toBe("one");
+});
+
+test("a conversation that cannot be resumed is told to be lost, and a new one begins", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one", 1));
+  line().die(1012, "the service restarts");
+  await settle(FIRST_MS);
+  line().open();
+  log.length = 0;
+  line().tell(created("two", 1));
+  line().tell({ type: "error", event_id: "evt_2", error: { code: "cannot_resume", message: "it is gone" } });
+  line().tell(caption(3));
+  expect(log).toEqual(["lost", "is open", "session.created", "avatar.caption"]);
+  expect(link.session?.id).toBe("two");
+});
+
+test("it waits longer each time, and begins anew with the first wait once it worked", async () => {
+  await settle();
+  const waited: number[] = [];
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const [count, from] = [lines.length, Date.now()];
+    line().die();
+    while (lines.length === count) await settle(50);
+    waited.push(Date.now() - from);
+  }
+  expect(waited).toEqual([250, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
+  line().open();
+  line().tell(created("one"));
+  line().die();
+  const count = lines.length;
+  await settle(FIRST_MS);
+  expect(lines.length).toBe(count + 1);
+});
+
+test("back on the network it does not wait; off it, it does not hold on to a dead line", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  log.length = 0;
+  link.renew();
+  expect(log).toEqual(["is reconnecting"]);
+  expect(line().closedWith).toBe(4000); // with 1000 the conversation would be over
+  link.hurry();
+  await settle();
+  expect(lines.length).toBe(2);
+});
+
+test("a refusal is told in the service's words, and it goes on trying", async () => {
+  secret = () => Promise.reject(new Refused("an unknown key", 401));
+  link.stop();
+  log.length = 0;
+  link.start();
+  await settle();
+  expect(log).toEqual(["is connecting", "refused 401: an unknown key", "is reconnecting"]);
+  secret = () => Promise.resolve("ek_2");
+  await settle(FIRST_MS);
+  expect(line().offered[1]).toBe("openai-insecure-api-key.ek_2");
+});
+
+test("a conversation that somebody took or erased is not asked for again", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  line().die(4009, "this conversation was erased");
+  await settle(FIRST_MS);
+  line().open();
+  expect(line().sent).toEqual([]);
+  expect(log).toContain("refused 4009: this conversation was erased");
+});
+
+test("everything that is said is counted, JSON and binary alike", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  link.say("avatar.press");
+  link.hear(new Uint8Array(640), 320);
+  const unit = unpack(line().sent[1] as ArrayBuffer);
+  expect([unit.seq, unit.pts, unit.payload.length]).toEqual([2, 320, 640]);
+});
+
+test("nothing is said to nobody", async () => {
+  await settle();
+  expect(link.say("avatar.press")).toBe(false);
+  expect(line().sent).toEqual([]);
+});
