@@ -17,9 +17,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.reading import Hello, Incoming
-from serve_app.gateway.wire import Conduct, Outgoing
+from serve_app.gateway.wire import Outgoing
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Archive, Keeper
 from serve_app.store import StaleEpoch, Stored

@@ -73,6 +73,8 @@ class Wishes:
     """Of the face; None shows none."""
     sees_avatar: bool = False
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
+    face: str = ""
+    """Id of the avatar; empty: the persona's."""
     persona: str = ""
     """Its name; empty: whoever speaks where nobody is asked for."""
     greeting: bool | None = None
@@ -320,6 +322,9 @@ def _format(which: str) -> Any:
 def _avatar(wishes: Wishes, value: Any) -> Wishes:
     given = value or {}
     persona, greeting = given.get("persona", wishes.persona), given.get("greeting", wishes.greeting)
+    face = given.get("id", wishes.face)
+    if not isinstance(face, str):
+        raise ClientError("invalid_value", f"an avatar's id is a text, not {face!r}", param="avatar.id")
     if not isinstance(persona, str):
         raise ClientError("invalid_value", f"persona is a name, not {persona!r}", param="avatar.persona")
     if not isinstance(greeting, bool | None):
@@ -327,7 +332,7 @@ def _avatar(wishes: Wishes, value: Any) -> Wishes:
     codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
+    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting, face=face)
 
 
 _READERS: dict[str, Any] = {
