@@ -72,8 +72,6 @@ class Talk:
     stalled_ms: float
     skipped: int
     """Pictures that were never drawn."""
-    frames_open: int
-    """VideoFrames that were decoded and not closed."""
 
 
 def talk_of(probe: dict[str, Any], shown: dict[str, Any]) -> Talk:
@@ -90,7 +88,6 @@ def talk_of(probe: dict[str, Any], shown: dict[str, Any]) -> Talk:
         shown["stalls"],
         shown["stalledMs"],
         shown["skipped"],
-        probe["frames"]["made"] - probe["frames"]["closed"],
     )
 
 

@@ -1,7 +1,7 @@
 // Put into the page before anything else: notes what leaves the loudspeaker, what is on the canvas, what is told.
 // Samples and pictures carry numbers (numbered.py); their reading is the mirror of the writing there.
 (() => {
-  const probe = { heard: [], seen: [], told: [], looks: 0, unread: 0, last: {}, frames: { made: 0, closed: 0 }, context: null };
+  const probe = { heard: [], seen: [], told: [], looks: 0, unread: 0, last: {}, context: null };
   window.probe = probe;
 
   // ---- the loudspeaker: a tap between the page's worklet and the destination -----------------------------------
@@ -54,19 +54,6 @@
   };
   probe.note = (type, turn) => {
     probe.told.push({ type, turn, ms: performance.now(), at: audible(), now: probe.context?.currentTime ?? 0 });
-  };
-
-  // ---- pictures that were decoded and must be closed -------------------------------------------------------------
-  const Decoder = window.VideoDecoder;
-  window.VideoDecoder = class extends Decoder {
-    constructor({ output, error }) {
-      super({ output: (frame) => { probe.frames.made += 1; output(frame); }, error });
-    }
-  };
-  const close = VideoFrame.prototype.close;
-  VideoFrame.prototype.close = function () {
-    if (this.format !== null) probe.frames.closed += 1; // closed already: it has no format
-    close.call(this);
   };
 
   // ---- the canvas ------------------------------------------------------------------------------------------------

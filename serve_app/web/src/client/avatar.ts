@@ -121,8 +121,8 @@ export class Avatar {
     const item = this.showing.items.get(turn);
     const heard = this.showing.cutShort();
     const stop = () => {
+      this.link.say("response.cancel", turn > 0 ? { response_id: `resp_${turn}` } : {});
       if (item) this.link.say("conversation.item.truncate", { item_id: item, content_index: 0, audio_end_ms: heard });
-      else this.link.say("response.cancel");
     };
     if (turn > 0) this.orders.put(turn, stop);
     return stop;
