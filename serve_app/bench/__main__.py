@@ -14,16 +14,18 @@ from pathlib import Path
 from actors.tts.hibari import Hibari
 from serve_app import app
 from serve_app.bench.barge import barge
+from serve_app.bench.browser import browser
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.rendering import rendering
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
+from serve_app.bench.soak import soak
 from serve_app.bench.table import Result, write_section
 from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
-NAMES = ("latency", "rendering", "service", "gateway", "ray", "barge", "silence")
+NAMES = ("latency", "rendering", "service", "gateway", "ray", "barge", "silence", "browser", "soak")
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
@@ -34,7 +36,7 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:
         yield await gateway(quick=quick)
-    if not {"latency", "ray", "barge", "silence"} & set(names):
+    if not {"latency", "ray", "barge", "silence", "browser", "soak"} & set(names):
         return
     stages = app.build_stages(settings)
     if "latency" in names:
@@ -43,6 +45,10 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await barge(stages, settings, people, quick=quick)
     if "silence" in names:
         yield await silence(stages, settings, people, quick=quick)
+    if "browser" in names:
+        yield await browser(stages, settings, quick=quick)
+    if "soak" in names:
+        yield await soak(stages, settings, quick=quick)
     if "ray" in names:
         async with app.serve_stages(settings) as remote:
             yield await added(stages, remote, settings, quick=quick)

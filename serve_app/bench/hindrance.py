@@ -38,14 +38,8 @@ class Hindrance:
         except OSError:
             writer.close()
             return
-        ends = {writer, far}
-        self._writers |= ends
-        carrying = [asyncio.create_task(self._carry(*way)) for way in ((reader, far), (near, writer))]
-        self._tasks |= {*carrying}
-        await asyncio.wait(carrying)
-        self._tasks -= {*carrying}
-        self._writers -= ends
-        self._deaf -= ends
+        self._writers |= {writer, far}
+        self._tasks |= {asyncio.create_task(self._carry(*way)) for way in ((reader, far), (near, writer))}
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -61,8 +55,10 @@ class Hindrance:
         """Hang up on everybody."""
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for writer in self._writers:
-            writer.close()
+            writer.transport.abort()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
 
 
 @asynccontextmanager
