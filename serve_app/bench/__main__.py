@@ -14,7 +14,7 @@ from pathlib import Path
 from actors.tts.hibari import Hibari
 from serve_app import app
 from serve_app.bench.barge import barge
-from serve_app.bench.browser import browser
+from serve_app.bench.browser import browser, chromium
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.rendering import rendering
@@ -26,6 +26,7 @@ from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
 NAMES = ("latency", "rendering", "service", "gateway", "ray", "barge", "silence", "browser", "soak")
+BROWSED = {"browser", "soak"}
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
@@ -36,7 +37,7 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:
         yield await gateway(quick=quick)
-    if not {"latency", "ray", "barge", "silence", "browser", "soak"} & set(names):
+    if not ({"latency", "ray", "barge", "silence"} | BROWSED) & set(names):
         return
     stages = app.build_stages(settings)
     if "latency" in names:
@@ -54,9 +55,17 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
             yield await added(stages, remote, settings, quick=quick)
 
 
+def _possible() -> list[str]:
+    """Everything that can be measured here."""
+    if chromium():
+        return list(NAMES)
+    print("browser, soak: left out, there is no Chromium on this machine (Debian: apt-get install chromium)")
+    return [name for name in NAMES if name not in BROWSED]
+
+
 async def _run(chosen: argparse.Namespace) -> bool:
     holds = True
-    async for result in _measured(chosen.names or list(NAMES), chosen.speech, quick=chosen.quick):
+    async for result in _measured(chosen.names or _possible(), chosen.speech, quick=chosen.quick):
         print(f"\n## {result.name}\n\n{result.text()}", flush=True)
         if chosen.write:
             write_section(chosen.write, result)

@@ -38,8 +38,8 @@ from streaming.session import Stages
 
 PROBE = Path(__file__).with_name("probe.js")
 FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 )
 NEAR_S = 0.55
 """A sound is looked for so long before and after its picture; less than half of CYCLE."""
@@ -106,7 +106,7 @@ def skew_of(number: int, seen_at: float, heard: np.ndarray) -> float | None:
 
 
 def stops_of(told: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Of each reply that was stopped: when it was to fall silent, and when to go. A hold that went on does not count."""
+    """Of each reply that was stopped: when it was to fall silent, and when to go. A hold that went on is none."""
     silent: dict[int, dict[str, Any]] = {}
     over: dict[int, dict[str, Any]] = {}
     for one in told:
