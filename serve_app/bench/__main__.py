@@ -14,13 +14,11 @@ from pathlib import Path
 from actors.tts.hibari import Hibari
 from serve_app import app
 from serve_app.bench.barge import barge
-from serve_app.bench.browser import browser, chromium
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.rendering import rendering
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
-from serve_app.bench.soak import soak
 from serve_app.bench.table import Result, write_section
 from serve_app.settings import load
 
@@ -47,8 +45,12 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
     if "silence" in names:
         yield await silence(stages, settings, people, quick=quick)
     if "browser" in names:
+        from serve_app.bench.browser import browser
+
         yield await browser(stages, settings, quick=quick)
     if "soak" in names:
+        from serve_app.bench.soak import soak
+
         yield await soak(stages, settings, quick=quick)
     if "ray" in names:
         async with app.serve_stages(settings) as remote:
@@ -57,9 +59,14 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
 
 def _possible() -> list[str]:
     """Everything that can be measured here."""
-    if chromium():
-        return list(NAMES)
-    print("browser, soak: left out, there is no Chromium on this machine (Debian: apt-get install chromium)")
+    try:
+        from serve_app.bench.browser import chromium
+
+        if chromium():
+            return list(NAMES)
+        print("browser, soak: left out, there is no Chromium on this machine (Debian: apt-get install chromium)")
+    except ImportError:
+        print("browser, soak: left out, Playwright is not installed here (pip install playwright)")
     return [name for name in NAMES if name not in BROWSED]
 
 

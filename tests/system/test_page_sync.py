@@ -40,7 +40,7 @@ def seen(story: Callable[[Bench], Awaitable[T]]) -> T:
     return asyncio.run(told())
 
 
-def in_sync(talk: Talk, pictures: int) -> None:
+def in_sync(talk: Talk, pictures: float) -> None:
     """So many pictures were meant to be seen, and nearly all were, with their sound."""
     away = np.abs(talk.skew)
     assert len(away) + talk.skipped >= 0.95 * pictures and talk.skipped < 0.2 * pictures
