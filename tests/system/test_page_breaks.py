@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -130,12 +132,17 @@ def test_ten_seconds_without_a_network_in_mid_reply() -> None:
 def test_a_laptop_that_slept_a_minute_in_mid_reply() -> None:
     async def story(page: Page, network: Hindrance) -> None:
         await ask(page)
-        lid = await page.context.new_cdp_session(page)
+        assert page.context.browser is not None
+        inspector = await page.context.browser.new_browser_cdp_session()
+        found = await inspector.send("SystemInfo.getProcessInfo")
+        processes = [int(process["id"]) for process in found["processInfo"]]
         network.deafen()
-        await lid.send("Page.setWebLifecycleState", {"state": "frozen"})
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
         await asyncio.sleep(60)
-        await lid.send("Page.setWebLifecycleState", {"state": "active"})
-        await state(page, "speaking")
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+        await page.wait_for_function("avatar.player.now() > 3 * 24000")
         assert await whole(page)
 
     visit(story)

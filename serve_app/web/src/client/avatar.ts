@@ -81,6 +81,7 @@ export class Avatar {
     this.listen(window, "offline", () => this.link.renew());
     this.listen(window, "pagehide", () => this.keep());
     this.listen(document, "visibilitychange", () => this.showing.seenAgain());
+    for (const awake of ["visibilitychange", "resume"]) this.listen(document, awake, () => this.link.hurry());
     this.link.start();
   }
 

@@ -101,10 +101,11 @@ export class Link {
     this.options.status("ended");
   }
 
-  /** Try now: the network is back, or somebody asks for it. */
+  /** Try now: the network is back, the laptop awake, or somebody asks for it. */
   hurry(): void {
     if (!this.running || this.isOpen) return;
-    clearTimeout(this.waiting);
+    this.drop(); // an attempt that is under way may be one that never ends
+    this.backoff.reset();
     void this.connect();
   }
 
