@@ -6,6 +6,7 @@ It is given its stages and knows neither where they run nor what they are made o
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, WebSocket
@@ -52,12 +53,18 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
         """Who may be spoken to: give an `id` as `?persona=` of `/v1/realtime`. The first is who speaks otherwise."""
         return JSONResponse({"personas": house.cast.listed(house.driving, house.stages.avatar)})
 
+    @app.get("/v1/service")
+    async def service() -> JSONResponse:
+        """How the service is set up: its profile, its engines, and what is kept of conversations for how many days."""
+        return JSONResponse({"version": version("realtime-avatar"), **house.about})
+
     @app.get("/avatars/{avatar}/idle.mp4")
     async def idle(avatar: str) -> FileResponse:
         path = idle_of(avatar)
         if path is None:
             raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
-        return FileResponse(path, media_type="video/mp4")
+        # Pages of other hosts that show the face draw it on a canvas, which a browser allows only with this.
+        return FileResponse(path, media_type="video/mp4", headers={"Access-Control-Allow-Origin": "*"})
 
     if house.archive:
         app.include_router(library(house.archive.store))
