@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, assert_never
@@ -15,10 +16,11 @@ from typing import Any, assert_never
 from serve_app.gateway.audio import PCM16K, ToClient
 from serve_app.gateway.beta import in_beta
 from serve_app.gateway.items import Items, message
-from serve_app.gateway.ladder import Response, Told
+from serve_app.gateway.ladder import Asked, Response, Told
 from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
 from serve_app.persona import Cast, Persona
 from streaming.commands import (
+    AsideBegun,
     Audio,
     Called,
     Cancel,
@@ -37,6 +39,7 @@ from streaming.commands import (
     StateChanged,
     Trimmed,
     UserCaption,
+    Waited,
 )
 from streaming.media import MIC_RATE, RATE, Flag, Kind, Unit, pack, samples
 from streaming.pace import Pace
@@ -75,8 +78,10 @@ class Conduct:
         self.wishes = replace(wishes, persona=persona)
         self.items = Items()
         self.responses: dict[int, Response] = {}
-        self.waiting: tuple[bool, Any] | None = None
-        """Of the reply that was asked for and has not begun: text only, and its metadata."""
+        self.waiting: Asked | None = None
+        """The reply that was asked for and has not begun."""
+        self.asides: deque[Asked] = deque()
+        """The same of replies beside the conversation, in the order they were asked for."""
         self.spoke_from = self.spoke_until = 0
         """Microphone samples of the newest speech."""
         self.added: set[str] = set()
@@ -107,7 +112,19 @@ class Conduct:
     def active(self) -> Response | None:
         """The response that is under way, as far as the client knows."""
         newest = max(self.responses, default=0)
-        return None if not newest or self.responses[newest].over else self.responses[newest]
+        return None if newest <= 0 or self.responses[newest].over else self.responses[newest]
+
+    @property
+    def aside(self) -> int:
+        """Replies beside the conversation that are under way or will be."""
+        return len(self.asides) + sum(turn < 0 for turn in self.responses)
+
+    @property
+    def usual(self) -> Asked:
+        """What a reply is that nobody asked for."""
+        wishes = self.wishes
+        read = len(wishes.instructions) + len(json.dumps(wishes.tools)) + self.items.characters()
+        return Asked(wishes.silent, most=wishes.most, read=read)
 
     def response_of(self, item: str) -> Response | None:
         """The response whose message this item is."""
@@ -146,6 +163,8 @@ class Outgoing:
         """Number of the newest message."""
         self._words_until = (0, 0)
         self._speech: str | None = None
+        self._silence: str | None = None
+        """The item that nobody spoke, until it is stored."""
         self._announced = False
         """True once a reply's interruption told of the speech that the next state tells of."""
         self._to_client: tuple[int, ToClient] | None = None
@@ -181,7 +200,8 @@ class Outgoing:
             case Resume(turn):
                 yield from self._own("avatar.resume", turn=turn)
             case Cancel(turn):
-                yield from self._own("avatar.flush", turn=turn)
+                if turn > 0:
+                    yield from self._own("avatar.flush", turn=turn)
             case HangUp(reason):
                 yield from self._own("avatar.state", state="closed", reason=reason)
             case Remember(item):
@@ -209,12 +229,22 @@ class Outgoing:
                 yield from self._frames(shown)
             case Called(turn, name, call):
                 yield from self._response(turn).called(name, call)
-            case Ended(turn, pts, idle_frame):
-                yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
+            case Ended(turn, pts, idle_frame, usage, limited):
+                if turn > 0:
+                    yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
                 self._response(turn).samples = max(self._response(turn).samples, pts)
-                yield from self._response(turn).ended()
-            case Cut():
-                yield from self._cut(shown)
+                yield from self._response(turn).ended(usage, limited=limited)
+                self._forget(turn)
+            case Cut(turn, _, text, usage):
+                if turn > 0:
+                    yield from self._cut(shown)
+                else:
+                    yield from self._response(turn).cut(text, "client_cancelled", usage)
+                    self._forget(turn)
+            case AsideBegun(turn):
+                yield from self._response(turn).begun()
+            case Waited():
+                yield self._waited(shown)
             case Trimmed():
                 yield from self._trimmed(shown)
             case Failed():
@@ -243,7 +273,16 @@ class Outgoing:
         if spoken_over:
             self._announced = True
             yield self._speech_started()
-        yield from self._response(cut.turn).cut(cut.text, "turn_detected" if spoken_over else "client_cancelled")
+        reason = "turn_detected" if spoken_over else "client_cancelled"
+        yield from self._response(cut.turn).cut(cut.text, reason, cut.usage)
+
+    def _waited(self, waited: Waited) -> Told:
+        """Nobody spoke: the silence is an item like any that was spoken."""
+        self._silence = self._conduct.items.fresh()
+        start, stop = (at * 1000 // MIC_RATE for at in (waited.start, waited.stop))
+        self._conduct.spoke_from, self._conduct.spoke_until = waited.start, waited.stop
+        place = {"audio_start_ms": start, "audio_end_ms": stop, "item_id": self._silence}
+        return "input_audio_buffer.timeout_triggered", place
 
     def _speech_started(self) -> Told:
         self._speech = self._speech or self._conduct.items.fresh()
@@ -257,13 +296,20 @@ class Outgoing:
     def _response(self, turn: int) -> Response:
         conduct = self._conduct
         if turn not in conduct.responses:
-            silent, metadata = conduct.waiting or (conduct.wishes.silent, None)
-            conduct.waiting = None
+            if turn < 0:
+                asked = conduct.asides.popleft()
+            else:
+                asked, conduct.waiting = conduct.waiting or conduct.usual, None
             sound = {"output": {"format": conduct.wishes.spoken.described(), "voice": conduct.wishes.voice}}
-            conduct.responses[turn] = Response(turn, silent, conduct.items, sound, metadata)
-            for old in sorted(conduct.responses)[:-KEPT]:
+            conduct.responses[turn] = Response(turn, asked, conduct.items, sound)
+            for old in sorted(turn for turn in conduct.responses if turn > 0)[:-KEPT]:
                 del conduct.responses[old]
         return conduct.responses[turn]
+
+    def _forget(self, turn: int) -> None:
+        """Nobody can speak any more of what was said beside the conversation, once it is over."""
+        if turn < 0:
+            del self._conduct.responses[turn]
 
     def _audio(self, audio: Audio) -> Iterator[Told | bytes]:
         turn, until = self._words_until
@@ -298,10 +344,10 @@ class Outgoing:
             item = conduct.items[said.id]
             before = conduct.items.put(item, said.id)
         elif said.role == "user":
-            name = self._speech or conduct.items.fresh()
+            name = self._silence or self._speech or conduct.items.fresh()
             if self._speech:
                 yield from self._speech_stopped()
-            self._speech = None
+            self._speech = self._silence = None
             item = message(name, "user", [{"type": "input_audio", "transcript": None}])
             before = conduct.items.put(item, said.name)
             yield "input_audio_buffer.committed", {"previous_item_id": before, "item_id": name}
