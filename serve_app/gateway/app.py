@@ -55,8 +55,9 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
 
     @app.get("/v1/service")
     async def service() -> JSONResponse:
-        """How the service is set up: its profile, its engines, and what is kept of conversations for how many days."""
-        return JSONResponse({"version": version("realtime-avatar"), **house.about})
+        """How the service is set up: profile, engines, the languages of its voice, and what is kept for how long."""
+        languages = None if house.cast.languages is None else sorted(house.cast.languages)
+        return JSONResponse({"version": version("realtime-avatar"), "languages": languages, **house.about})
 
     @app.get("/avatars/{avatar}/idle.mp4")
     async def idle(avatar: str) -> FileResponse:

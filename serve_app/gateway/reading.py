@@ -171,6 +171,10 @@ class Incoming:
             conduct.cast.find(wishes.persona)
         except PersonaUnknown as error:
             raise ClientError("unknown_persona", str(error), param="avatar.persona") from None
+        spoken = conduct.cast.languages
+        if wishes.language and spoken is not None and wishes.language not in spoken:
+            says = f"the voice does not speak {wishes.language!r}; it speaks {', '.join(sorted(spoken))}"
+            raise ClientError("unknown_language", says, param="avatar.language")
         conduct.wishes = wishes
         if conduct.wishes.heard != self._form:
             self._form = conduct.wishes.heard

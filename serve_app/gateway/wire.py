@@ -99,7 +99,7 @@ class Conduct:
     @property
     def avatar(self) -> Avatar:
         """The face that is shown."""
-        return self.persona.avatar or self._avatar
+        return self.wishes.face or self.persona.avatar or self._avatar
 
     @property
     def greeting(self) -> str:
@@ -142,7 +142,8 @@ class Conduct:
         """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
         now, find = self.wishes, self.cast.find
         persona = find(now.persona) is find(before.persona)
-        for what, same in {"video": now.codec == before.codec, "persona": persona}.items():
+        kept = {"video": now.codec == before.codec, "persona": persona, "face": now.face == before.face}
+        for what, same in kept.items():
             if not same:
                 self.wishes = before
                 raise ClientError("too_late", f"choose the {what} before the first word")

@@ -5,10 +5,12 @@ GA and beta spellings are read; the GA one is shown. This file knows neither soc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from actors.face.avatars import AvatarUnknown, find
 from serve_app.gateway.audio import PCM24K, Format, FormatUnknown, format_of
 from streaming.events import Agreed
 from streaming.media import MIC_RATE
@@ -75,6 +77,10 @@ class Wishes:
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
     persona: str = ""
     """Its name; empty: whoever speaks where nobody is asked for."""
+    face: Avatar | None = None
+    """Which one it asked for; None: the persona's."""
+    language: str = ""
+    """What the voice speaks; empty: the persona's."""
     greeting: bool | None = None
     """Whether it wants to be greeted; None: it has not said."""
     instructions: str = ""
@@ -145,6 +151,7 @@ class Wishes:
         return replace(
             usual,
             voice=self.voice if own_voice else usual.voice,
+            language=self.language or usual.language,
             instructions=self.instructions or usual.instructions,
             tools=chosen(self.tools, self.tool_choice if there and named else "auto"),
             most=self.most,
@@ -327,7 +334,27 @@ def _avatar(wishes: Wishes, value: Any) -> Wishes:
     codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
+    wishes = replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
+    return replace(wishes, face=_face(given, wishes), language=_language(given, wishes))
+
+
+def _face(given: Mapping[str, Any], wishes: Wishes) -> Avatar | None:
+    """Which face is asked for; an empty name leaves it to the persona. Raises ClientError."""
+    name = given.get("id")
+    if not name:
+        return wishes.face if name is None else None
+    try:
+        return find(str(name)).avatar
+    except AvatarUnknown as error:
+        raise ClientError("unknown_avatar", str(error), param="avatar.id") from None
+
+
+def _language(given: Mapping[str, Any], wishes: Wishes) -> str:
+    """What the voice is to speak; empty leaves it to the persona. Raises ClientError."""
+    language = given.get("language", wishes.language) or ""
+    if not re.fullmatch(r"([a-z]{2})?", str(language)):
+        raise ClientError("invalid_value", f"language is two letters, not {language!r:.80}", param="avatar.language")
+    return language
 
 
 _READERS: dict[str, Any] = {

@@ -59,9 +59,11 @@ class Choir(Hum):
 
     def __init__(self) -> None:
         self.voices: list[str] = []
+        self.languages: list[str] = []
 
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         self.voices.append(voice)
+        self.languages.append(language)
         async for piece in super().speak(text, voice, language, seed):
             yield piece
 
@@ -183,6 +185,36 @@ def test_what_a_client_chooses_itself_counts_more_than_its_persona(room: Room) -
         say(socket, "session.update", session=chosen)
         assert asked(socket, "When do you open?") == "At nine."
     assert (room.guide.told, set(room.choir.voices)) == (["Whisper."], {"tenor"})
+
+
+def test_a_client_may_choose_another_face_than_its_personas_before_the_first_word(room: Room) -> None:
+    with room.entered("/v1/realtime?persona=shop") as socket:
+        say(socket, "session.update", session={"avatar": {"id": "nobody"}})
+        error = until(socket, "error")[-1]["error"]  # type: ignore[index]
+        assert (error["code"], "there is no avatar 'nobody'" in error["message"]) == ("unknown_avatar", True)
+        say(socket, "session.update", session={"avatar": {"id": "default", "greeting": False}})
+        shown = session_of(until(socket, "session.updated"))["avatar"]
+        assert (shown["id"], shown["persona"], shown["video"]["width"]) == ("default", "shop", 384)
+        assert asked(socket, "When do you open?") == "At nine."
+        say(socket, "session.update", session={"avatar": {"id": ""}})
+        assert "choose the face before" in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
+    assert set(room.masks.faces) == {"default"}
+
+
+def test_a_client_may_choose_what_the_voice_speaks_as_far_as_it_can() -> None:
+    room = Room(replace(CAST, languages=frozenset({"en", "es"})))
+    with room.entered() as socket:
+        for language, sentence in (
+            ("zh", "the voice does not speak 'zh'; it speaks en, es"),
+            ("Chinese", "two letters"),
+        ):
+            say(socket, "session.update", session={"avatar": {"language": language}})
+            assert sentence in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
+        say(socket, "session.update", session={"avatar": {"language": "es"}})
+        asked(socket, "Hello?")
+        say(socket, "session.update", session={"avatar": {"language": ""}})
+        asked(socket, "Hello?")
+    assert room.choir.languages[0] == "es" and room.choir.languages[-1] == "en"
 
 
 @pytest.mark.parametrize("voice", ["marin", "default", "unheard-of"])

@@ -161,4 +161,8 @@ def test_a_service_tells_how_it_is_set_up() -> None:
     with TestClient(
         build_gateway(House(stages, Pace(), Driving(), about={"profile": "cpu"}), lambda _: None)
     ) as client:
-        assert client.get("/v1/service").json() == {"version": version("realtime-avatar"), "profile": "cpu"}
+        assert client.get("/v1/service").json() == {
+            "version": version("realtime-avatar"),
+            "languages": None,
+            "profile": "cpu",
+        }
