@@ -1,5 +1,6 @@
 /** The client that any page can use: `createAvatar({ url, canvas })`. */
 export { Avatar, type AvatarOptions, createAvatar } from "./avatar";
+export type { Before } from "./before";
 export type { Line, Lines } from "./captions";
 export type { Session } from "./events";
 export type { Status } from "./link";
@@ -7,3 +8,4 @@ export { keyOfAddress } from "./secret";
 export type { AvatarSignals, AvatarState, Problem } from "./state";
 export { percentile, STEPS, type Step, type TurnTimes } from "./timings";
 export type { State } from "./wire";
+export { DETECTIONS, type Detection, NO_WISHES, type Wishes } from "./wishes";
