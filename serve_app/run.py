@@ -69,7 +69,7 @@ async def _local(settings: Settings, say: Say) -> None:
         house = House(
             stages, settings.reporting_pace(), settings.driving(), archive=kept, cast=cast, about=settings.about()
         )
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
         while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.items import said_by
 from serve_app.gateway.ladder import Asked
-from serve_app.gateway.wire import Conduct
 from serve_app.gateway.wishes import INSTRUCTIONS_MOST, ClientError, choice_of, chosen, modality, most_of, tools_of
 from streaming.events import Requested
 from streaming.stages import History, Said

@@ -56,7 +56,7 @@ class GatewayReplica:
             cast=cast_of(settings),
             about=settings.about(),
         )
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
         async with asyncio.timeout(STARTED_S):
             while not server.started:

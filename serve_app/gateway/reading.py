@@ -14,11 +14,11 @@ from typing import Any
 
 from serve_app.gateway.asking import asked_for
 from serve_app.gateway.audio import FromClient
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.items import said_by, shown
 from serve_app.gateway.ladder import Told
-from serve_app.gateway.wire import Conduct
 from serve_app.gateway.wishes import ClientError
-from serve_app.persona import Cast, PersonaUnknown
+from serve_app.persona import Cast
 from streaming.events import (
     Added,
     Dropped,
@@ -166,16 +166,7 @@ class Incoming:
         if not isinstance(session, dict):
             raise ClientError("invalid_value", "session is an object", param="session")
         conduct = self._conduct
-        wishes = conduct.wishes.with_update(session)
-        try:
-            conduct.cast.find(wishes.persona)
-        except PersonaUnknown as error:
-            raise ClientError("unknown_persona", str(error), param="avatar.persona") from None
-        spoken = conduct.cast.languages
-        if wishes.language and spoken is not None and wishes.language not in spoken:
-            says = f"the voice does not speak {wishes.language!r}; it speaks {', '.join(sorted(spoken))}"
-            raise ClientError("unknown_language", says, param="avatar.language")
-        conduct.wishes = wishes
+        conduct.choose(conduct.wishes.with_update(session))
         if conduct.wishes.heard != self._form:
             self._form = conduct.wishes.heard
             self._from_client = FromClient(self._form)

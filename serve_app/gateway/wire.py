@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, assert_never
 
-from serve_app.gateway.audio import PCM16K, ToClient
+from serve_app.gateway.audio import ToClient
 from serve_app.gateway.beta import in_beta
-from serve_app.gateway.items import Items, message
-from serve_app.gateway.ladder import Asked, Response, Told
-from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
-from serve_app.persona import Cast, Persona
+from serve_app.gateway.conduct import Conduct
+from serve_app.gateway.items import message
+from serve_app.gateway.ladder import Response, Told
+from serve_app.gateway.wishes import ClientError
 from streaming.commands import (
     AsideBegun,
     Audio,
@@ -42,9 +41,8 @@ from streaming.commands import (
     Waited,
 )
 from streaming.media import MIC_RATE, RATE, Flag, Kind, Unit, pack, samples
-from streaming.pace import Pace
-from streaming.session import ClientOrder, Driving
-from streaming.stages import Avatar, Said
+from streaming.session import ClientOrder
+from streaming.stages import Said
 
 SUBPROTOCOL = "realtime-avatar.v1"
 """Offered by clients that take media as binary messages on the same socket."""
@@ -52,105 +50,6 @@ STOCK = "realtime"
 """Chosen only where it is offered."""
 KEPT = 8
 """Responses of which the client may still speak."""
-
-
-class Conduct:
-    """What both directions of one client's socket must agree on."""
-
-    def __init__(
-        self,
-        session: str,
-        avatar: Avatar,
-        pace: Pace | None = None,
-        *,
-        own: bool,
-        cast: Cast | None = None,
-        persona: str = "",
-    ) -> None:
-        """``avatar`` is shown where a persona has none of its own; ``persona`` is who was asked for at the door."""
-        self.session = session
-        self._avatar = avatar
-        self.cast = cast or Cast()
-        self.own = own
-        """It offered ``realtime-avatar.v1``."""
-        usual = usual_detection(pace or Pace())
-        wishes = Wishes("h264", True, heard=PCM16K, detection=usual) if own else Wishes(detection=usual)
-        self.wishes = replace(wishes, persona=persona)
-        self.items = Items()
-        self.responses: dict[int, Response] = {}
-        self.waiting: Asked | None = None
-        """The reply that was asked for and has not begun."""
-        self.asides: deque[Asked] = deque()
-        """The same of replies beside the conversation, in the order they were asked for."""
-        self.spoke_from = self.spoke_until = 0
-        """Microphone samples of the newest speech."""
-        self.added: set[str] = set()
-        """Items of the client's that it was not told of yet."""
-        self.stopped = 0
-        """The newest reply that the client itself stopped."""
-        self.resume_token: str | None = None
-        """With it the conversation can be taken up again; None if it cannot."""
-
-    @property
-    def persona(self) -> Persona:
-        """Who speaks."""
-        return self.cast.find(self.wishes.persona)
-
-    @property
-    def avatar(self) -> Avatar:
-        """The face that is shown."""
-        return self.wishes.face or self.persona.avatar or self._avatar
-
-    @property
-    def greeting(self) -> str:
-        """What is said when the client has joined. Stock clients expect nothing unasked: they ask for a persona."""
-        wishes = self.wishes
-        wanted = (self.own or wishes.persona) if wishes.greeting is None else wishes.greeting
-        return self.persona.greeting if wanted else ""
-
-    @property
-    def active(self) -> Response | None:
-        """The response that is under way, as far as the client knows."""
-        newest = max(self.responses, default=0)
-        return None if newest <= 0 or self.responses[newest].over else self.responses[newest]
-
-    @property
-    def aside(self) -> int:
-        """Replies beside the conversation that are under way or will be."""
-        return len(self.asides) + sum(turn < 0 for turn in self.responses)
-
-    @property
-    def usual(self) -> Asked:
-        """What a reply is that nobody asked for."""
-        wishes = self.wishes
-        read = len(wishes.instructions) + len(json.dumps(wishes.tools)) + self.items.characters()
-        return Asked(wishes.silent, most=wishes.most, read=read)
-
-    def response_of(self, item: str) -> Response | None:
-        """The response whose message this item is."""
-        return next((response for response in self.responses.values() if response.message == item), None)
-
-    def described(self) -> dict[str, Any]:
-        """The session as its client is shown it."""
-        shown = self.wishes.described(self.session, self.avatar)
-        shown["avatar"]["persona"] = self.persona.id
-        if self.resume_token:
-            shown["avatar"]["resume_token"] = self.resume_token
-        return shown
-
-    def refuse_late(self, before: Wishes) -> None:
-        """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
-        now, find = self.wishes, self.cast.find
-        persona = find(now.persona) is find(before.persona)
-        kept = {"video": now.codec == before.codec, "persona": persona, "face": now.face == before.face}
-        for what, same in kept.items():
-            if not same:
-                self.wishes = before
-                raise ClientError("too_late", f"choose the {what} before the first word")
-
-    def driving(self, usual: Driving) -> Driving:
-        """What goes with every call of a stage: what the client chose itself counts more than the persona."""
-        return self.wishes.driving(self.persona.driving(usual), self.cast.voices)
 
 
 class Outgoing:

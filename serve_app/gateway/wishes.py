@@ -10,7 +10,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from actors.face.avatars import AvatarUnknown, find
 from serve_app.gateway.audio import PCM24K, Format, FormatUnknown, format_of
 from streaming.events import Agreed
 from streaming.media import MIC_RATE
@@ -75,12 +74,12 @@ class Wishes:
     """Of the face; None shows none."""
     sees_avatar: bool = False
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
+    face: str = ""
+    """Id of the avatar; empty: the persona's."""
+    language: str = ""
+    """What the voice speaks; empty: what the persona speaks."""
     persona: str = ""
     """Its name; empty: whoever speaks where nobody is asked for."""
-    face: Avatar | None = None
-    """Which one it asked for; None: the persona's."""
-    language: str = ""
-    """What the voice speaks; empty: the persona's."""
     greeting: bool | None = None
     """Whether it wants to be greeted; None: it has not said."""
     instructions: str = ""
@@ -327,6 +326,9 @@ def _format(which: str) -> Any:
 def _avatar(wishes: Wishes, value: Any) -> Wishes:
     given = value or {}
     persona, greeting = given.get("persona", wishes.persona), given.get("greeting", wishes.greeting)
+    face = given.get("id", wishes.face)
+    if not isinstance(face, str):
+        raise ClientError("invalid_value", f"an avatar's id is a text, not {face!r}", param="avatar.id")
     if not isinstance(persona, str):
         raise ClientError("invalid_value", f"persona is a name, not {persona!r}", param="avatar.persona")
     if not isinstance(greeting, bool | None):
@@ -334,27 +336,11 @@ def _avatar(wishes: Wishes, value: Any) -> Wishes:
     codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    wishes = replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
-    return replace(wishes, face=_face(given, wishes), language=_language(given, wishes))
-
-
-def _face(given: Mapping[str, Any], wishes: Wishes) -> Avatar | None:
-    """Which face is asked for; an empty name leaves it to the persona. Raises ClientError."""
-    name = given.get("id")
-    if not name:
-        return wishes.face if name is None else None
-    try:
-        return find(str(name)).avatar
-    except AvatarUnknown as error:
-        raise ClientError("unknown_avatar", str(error), param="avatar.id") from None
-
-
-def _language(given: Mapping[str, Any], wishes: Wishes) -> str:
-    """What the voice is to speak; empty leaves it to the persona. Raises ClientError."""
-    language = given.get("language", wishes.language) or ""
+    language = given.get("language", wishes.language)
     if not re.fullmatch(r"([a-z]{2})?", str(language)):
         raise ClientError("invalid_value", f"language is two letters, not {language!r:.80}", param="avatar.language")
-    return language
+    wishes = replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
+    return replace(wishes, face=face, language=language)
 
 
 _READERS: dict[str, Any] = {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from serve_app.gateway.asking import INPUT_MOST, ITEMS_MOST, WITHOUT_LIMIT
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.reading import ASIDES_MOST
-from serve_app.gateway.wire import Conduct
 from serve_app.gateway.wishes import ClientError
 from streaming.commands import (
     AsideBegun,

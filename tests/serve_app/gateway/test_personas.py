@@ -173,6 +173,26 @@ def test_a_persona_is_chosen_before_the_first_word_and_not_after_it(room: Room) 
         assert session_of(until(socket, "session.updated"))["avatar"]["persona"] == "shop", "the same is no change"
 
 
+def test_a_face_is_chosen_by_itself(room: Room) -> None:
+    with room.entered("/v1/realtime?persona=shop") as socket:
+        shown = session_of(until(socket, "session.created"))["avatar"]
+        say(socket, "session.update", session={"avatar": {"id": shown["id"]}})
+        assert session_of(until(socket, "session.updated"))["avatar"]["id"] == "keeper", "as it was shown, said back"
+        say(socket, "session.update", event_id="mine", session={"avatar": {"id": "nobody"}})
+        error = until(socket, "error")[-1]["error"]  # type: ignore[index]
+        assert (error["code"], error["event_id"], error["param"]) == ("unknown_avatar", "mine", "avatar.id")
+    with room.entered("/v1/realtime?persona=shop") as socket:
+        say(socket, "session.update", session={"avatar": {"id": "default"}})
+        avatar = session_of(until(socket, "session.updated"))["avatar"]
+        assert (avatar["id"], avatar["persona"], avatar["video"]["width"]) == ("default", "shop", 384)
+        say(socket, "session.update", session={"avatar": {"id": "keeper"}})
+        assert "there is no avatar" in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
+        say(socket, "avatar.say", text="hi")
+        say(socket, "session.update", session={"avatar": {"id": "story"}})
+        error = until(socket, "error")[-1]["error"]  # type: ignore[index]
+        assert (error["code"], error["message"]) == ("too_late", "choose the avatar before the first word")
+
+
 def test_a_persona_that_there_is_not_opens_no_socket(room: Room) -> None:
     with pytest.raises(WebSocketDenialResponse) as denial, room.entered("/v1/realtime?persona=cook"):
         pass
@@ -185,20 +205,6 @@ def test_what_a_client_chooses_itself_counts_more_than_its_persona(room: Room) -
         say(socket, "session.update", session=chosen)
         assert asked(socket, "When do you open?") == "At nine."
     assert (room.guide.told, set(room.choir.voices)) == (["Whisper."], {"tenor"})
-
-
-def test_a_client_may_choose_another_face_than_its_personas_before_the_first_word(room: Room) -> None:
-    with room.entered("/v1/realtime?persona=shop") as socket:
-        say(socket, "session.update", session={"avatar": {"id": "nobody"}})
-        error = until(socket, "error")[-1]["error"]  # type: ignore[index]
-        assert (error["code"], "there is no avatar 'nobody'" in error["message"]) == ("unknown_avatar", True)
-        say(socket, "session.update", session={"avatar": {"id": "default", "greeting": False}})
-        shown = session_of(until(socket, "session.updated"))["avatar"]
-        assert (shown["id"], shown["persona"], shown["video"]["width"]) == ("default", "shop", 384)
-        assert asked(socket, "When do you open?") == "At nine."
-        say(socket, "session.update", session={"avatar": {"id": ""}})
-        assert "choose the face before" in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
-    assert set(room.masks.faces) == {"default"}
 
 
 def test_a_client_may_choose_what_the_voice_speaks_as_far_as_it_can() -> None:
@@ -260,7 +266,11 @@ def test_a_stock_client_is_greeted_if_it_asks_for_somebody(address: str, greetin
 
 @pytest.mark.parametrize(
     ("avatar", "sentence"),
-    [({"persona": 3}, "persona is a name, not 3"), ({"greeting": "loud"}, "greeting is true or false, not 'loud'")],
+    [
+        ({"id": 3}, "an avatar's id is a text, not 3"),
+        ({"persona": 3}, "persona is a name, not 3"),
+        ({"greeting": "loud"}, "greeting is true or false, not 'loud'"),
+    ],
 )
 def test_what_is_no_persona_and_no_greeting_is_told_so(avatar: Any, sentence: str, room: Room) -> None:
     with room.entered() as socket:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.reading import BUFFER_MOST, ClientError
-from serve_app.gateway.wire import Conduct
 from streaming.commands import Audio, Ended, ReplyDelta, Show, StateChanged
 from streaming.events import (
     Added,
