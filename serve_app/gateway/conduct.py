@@ -71,7 +71,7 @@ class Conduct:
         return self._faces.get(self.wishes.face) or self.persona.avatar or self._avatar
 
     def choose(self, wishes: Wishes) -> None:
-        """These are the client's wishes from now on. Raises ClientError for a persona, avatar or language that is not."""
+        """These are the client's wishes from now on. Raises ClientError for what there is not."""
         try:
             self.cast.find(wishes.persona)
             if wishes.face == self.avatar.id:  # as it was shown, said back
