@@ -71,7 +71,8 @@ export function History({ close }: { close: () => void }) {
   );
 }
 
-/** A moment as people of that language write it. */
+/** A moment as people of that language write it where this browser is at home. */
 export function moment(iso: string, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+  const local = navigator.languages.find((name) => name.startsWith(language)) ?? language;
+  return new Intl.DateTimeFormat(local, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }
