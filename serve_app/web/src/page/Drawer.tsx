@@ -21,7 +21,11 @@ interface DrawerProps {
 export function Drawer({ tabs, shown, show, close }: DrawerProps) {
   const words = useWords();
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => panel.current?.focus(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    panel.current?.focus();
+    return () => (before as HTMLElement | null)?.focus(); // where the keyboard was
+  }, []);
   const tab = tabs.find(({ id }) => id === shown) ?? tabs[0];
   const keys = (event: KeyboardEvent) => {
     if (event.key === "Escape") {

@@ -81,10 +81,12 @@ export function Talk({ id, back, close }: { id: string; back: () => void; close:
                     type="button"
                     className="plain small"
                     disabled={busy}
-                    aria-label={`${words.history.reply} ${one.turn}`}
                     onClick={() => keep(`${path}/replies/${one.turn}.mp4`, `${id}-${one.turn}.mp4`)}
                   >
                     MP4
+                    <span className="unseen">
+                      : {words.history.reply} {one.turn}
+                    </span>
                   </button>
                 )}
               </li>

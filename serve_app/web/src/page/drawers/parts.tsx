@@ -14,10 +14,16 @@ export function Fault({ children }: { children: string }) {
 /** A button that erases something, after it was asked whether it should. */
 export function Erase({ what, erase, busy }: { what: string; erase: () => void; busy: boolean }) {
   const words = useWords().drawers;
-  const [asking, ask] = useState(false);
+  const [asking, ask] = useState<boolean | null>(null);
   if (!asking) {
     return (
-      <button type="button" className="plain danger" aria-label={`${words.erase}: ${what}`} onClick={() => ask(true)}>
+      <button
+        type="button"
+        className="plain danger"
+        aria-label={`${words.erase}: ${what}`}
+        autoFocus={asking === false} // it was asked, and is kept
+        onClick={() => ask(true)}
+      >
         {words.erase}
       </button>
     );

@@ -84,7 +84,7 @@ export const en = {
     backToIt: "Back to it",
     asText: "Text",
     film: "Film (MP4)",
-    reply: "Film of reply",
+    reply: "reply",
     noMedia: "Of this conversation only the text was kept, so there is no film. The setting store.keep = full keeps sound and pictures, too.",
   },
   avatars: {

@@ -86,7 +86,7 @@ export const es: Words = {
     backToIt: "Volver a ella",
     asText: "Texto",
     film: "Película (MP4)",
-    reply: "Película de la respuesta",
+    reply: "respuesta",
     noMedia: "De esta conversación solo se guardó el texto, así que no hay película. Con el ajuste store.keep = full se guardan también sonido e imágenes.",
   },
   avatars: {

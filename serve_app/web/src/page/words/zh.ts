@@ -86,7 +86,7 @@ export const zh: Words = {
     backToIt: "回到对话",
     asText: "文本",
     film: "影片 (MP4)",
-    reply: "回答的影片",
+    reply: "回答",
     noMedia: "这次对话只保存了文字，所以没有影片。设置 store.keep = full 会同时保存声音和画面。",
   },
   avatars: {
