@@ -1,103 +1,24 @@
-"""The page's drawers in a real browser: conversations to take along and go on with, settings, faces, voices."""
+"""The page's drawers in a real browser: conversations to take along and go on with, settings, for everybody."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from actors.face import landmarks
 from actors.face.video import read_audio, read_video
-from actors.tts import SKILLS, Skill
-from serve_app.gateway.app import build_gateway
-from serve_app.gateway.house import House
-from serve_app.gateway.server import server_config, shared_socket
-from serve_app.groups import Gateway
-from serve_app.page import WEB
-from streaming.pace import Pace
-from streaming.session import Driving, Stages
-from tests.serve_app.test_voices import speech, wav
-from tests.stubs import AVATAR, Ears, Echo, Hum, Scribe
-from tests.system.service import free_port, running
-from tests.system.test_page import AXE, CHROMIUM, FLAGS, state, write
-from tests.system.test_portraits import encoded, portrait, worker
+from tests.system.drawers import MARKS, ask, browser, drawer, home, opened, page, service, session_of
+from tests.system.test_page import AXE, state
 
-__all__ = ["worker"]
+__all__ = ["browser", "home", "page", "service"]
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.timeout(280),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
-]
+pytestmark = MARKS
 
 TABS = ("history", "avatars", "voices", "settings", "latency")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The service's data folder."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def service(home: Path) -> Iterator[str]:
-    settings = {"XDG_DATA_HOME": str(home), "AVATAR_STORE__KEEP": "full"}
-    with running("--local", "--port", str(free_port()), settings=settings) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def opened(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", **how)
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(error.message))
-    page.goto(url)
-    state(page, "idle")
-    yield page
-    context.close()
-    assert errors == []
-
-
-@pytest.fixture
-def page(browser: Browser, service: str) -> Iterator[Page]:
-    with opened(browser, service) as page:
-        yield page
-
-
-def ask(page: Page, text: str) -> None:
-    write(page, text)
-    state(page, "speaking")
-    state(page, "idle")
-
-
-def drawer(page: Page, tab: str) -> None:
-    if not page.locator(".drawer").count():
-        page.click("[data-opens=history]")
-    page.click(f"#tab-{tab}")
-
-
-def session_of(page: Page) -> str:
-    page.wait_for_function("avatar.store.get().session")
-    return page.evaluate("avatar.store.get().session.id")
 
 
 def saved(page: Page, button: str, folder: Path) -> Path:
@@ -237,96 +158,6 @@ def test_a_wish_that_cannot_be_met_any_more_is_given_up_and_told(browser: Browse
     context.close()
 
 
-# ---- faces and voices ----------------------------------------------------------------------------------------
-
-
-def test_faces_are_shown_and_where_no_picture_can_be_taken_in_the_page_says_what_to_do(page: Page) -> None:
-    drawer(page, "avatars")
-    page.wait_for_selector(".gallery img")
-    page.wait_for_function("document.querySelector('.preview video').currentTime > 0.2")
-    assert page.is_disabled(".preview .primary")
-    assert "avatar portrait setup" in page.inner_text(".upload")
-
-
-def test_a_portrait_becomes_a_face_that_speaks(page: Page, home: Path, worker: tuple[str, ...]) -> None:
-    assert worker
-    (home / "realtime-avatar").mkdir(exist_ok=True)
-    (home / "realtime-avatar" / "portrait-import").symlink_to(landmarks.home())
-    drawer(page, "avatars")
-    blank = {"name": "wall.png", "mimeType": "image/png", "buffer": encoded(portrait()[:60, :60])}
-    page.set_input_files(".upload [type=file]", blank)  # type: ignore[arg-type]
-    page.click(".upload .primary")
-    assert not page.evaluate("document.querySelector('.upload').checkValidity()"), "without consent nothing is sent"
-    page.check(".upload [name=consent]")
-    page.click(".upload .primary")
-    page.wait_for_selector(".upload .fault >> text=No face was found")
-    face = {"name": "anna.png", "mimeType": "image/png", "buffer": encoded(portrait())}
-    page.set_input_files(".upload [type=file]", face)  # type: ignore[arg-type]
-    page.fill(".upload [name=name]", "Anna")
-    page.click(".upload .primary")
-    page.wait_for_selector(".preview h3 >> text=Anna", timeout=60_000)
-    page.click(".preview .primary")
-    page.wait_for_function("avatar.store.get().session?.avatar.id.startsWith('own-')")
-    ask(page, "What is twelve times seven?")
-    assert page.evaluate("avatar.player.shown.drawn") > 10
-    page.click(".preview .danger")
-    page.click(".preview .sure .danger")
-    page.wait_for_function("document.querySelectorAll('.gallery li').length === 1")
-    page.wait_for_function("avatar.store.get().session?.avatar.id === 'default'")
-
-
-def test_an_engine_with_one_voice_says_so_and_lets_it_be_heard(page: Page) -> None:
-    drawer(page, "voices")
-    page.wait_for_selector(".told >> text=cannot copy another")
-    assert not page.locator(".upload").count()
-    page.click("text=Listen")
-    page.wait_for_function("document.querySelector('.voice audio')?.duration > 1")
-    page.click(".voice >> text=Use")
-    page.wait_for_function("avatar.store.get().session.audio.output.voice === 'default'")
-
-
-@contextmanager
-def serving(application: FastAPI) -> Iterator[str]:
-    """A gateway in a thread of this process."""
-    server = uvicorn.Server(server_config(application))
-    listener = shared_socket(Gateway(port=0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://localhost:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def test_with_an_engine_that_clones_a_recording_becomes_a_voice(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setitem(SKILLS, "parrot", Skill(clones=True, voices={"polly": "es"}))
-    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), None, AVATAR), Pace(), Driving())
-    with serving(build_gateway(house, lambda _: None, None, "parrot")) as url, opened(browser, url) as page:
-        drawer(page, "voices")
-        page.wait_for_selector("[data-voice=polly]")
-        for spoken, fault in ((speech()[: 5 * 16_000], "6 to 30 s"), (speech(), "")):
-            sound = {"name": "anna.wav", "mimeType": "audio/wav", "buffer": wav(spoken)}
-            page.set_input_files(".upload [type=file]", sound)  # type: ignore[arg-type]
-            page.fill(".upload [name=name]", "Anna")
-            page.check(".upload [name=consent]")
-            page.click(".upload .primary")
-            if fault:
-                page.wait_for_selector(f".upload .fault >> text={fault}")
-        page.wait_for_selector(".voice >> text=Anna")
-        page.click(".voice:has-text('Anna') >> text=Use")
-        page.wait_for_function("avatar.store.get().session.audio.output.voice.startsWith('voice-')")
-        page.click(".voice:has-text('Anna') >> text=Listen")
-        page.wait_for_selector(".voice:has-text('Anna') audio")
-        page.click(".voice:has-text('Anna') .danger")
-        page.click(".sure .danger")
-        page.wait_for_function("document.querySelectorAll('.voice').length === 1")
-        page.wait_for_function("avatar.store.get().session.audio.output.voice === 'default'")
-
-
 # ---- for everybody -------------------------------------------------------------------------------------------
 
 
@@ -334,7 +165,8 @@ def test_with_an_engine_that_clones_a_recording_becomes_a_voice(
 def test_no_serious_fault_bars_anybody_from_a_drawer(browser: Browser, service: str, look: str) -> None:
     size = {"width": 390, "height": 844} if look == "phone" else {"width": 1280, "height": 800}
     scheme = "dark" if look == "dark" else "light"
-    with opened(browser, service, viewport=size, color_scheme=scheme) as page:
+    language = "es" if look == "phone" else "en-GB"  # its words are the longest
+    with opened(browser, service, viewport=size, color_scheme=scheme, locale=language) as page:
         ask(page, "What is twelve times seven?")
         drawer(page, "history")
         page.wait_for_selector(".row")
@@ -345,7 +177,8 @@ def test_no_serious_fault_bars_anybody_from_a_drawer(browser: Browser, service: 
         page.wait_for_selector(".transcript li")
         faults["conversation"] = _faults(page, "")
         assert {tab: found for tab, found in faults.items() if found} == {}
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert page.evaluate("document.all.page.scrollWidth") <= size["width"]
+        assert page.evaluate("document.querySelector('.top h1').getBoundingClientRect().left") > 0
 
 
 def _faults(page: Page, tab: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 /** The faces there are: looked at, chosen, made of a picture, erased. */
 import { useCallback, useState } from "react";
 import { useWords } from "../language";
-import { useRest } from "../rest";
+import { sentence, useRest } from "../rest";
 import { useAvatar, usePart } from "../useAvatar";
 import { useAttempt, useLoaded } from "../useAttempt";
 import { AvatarUpload } from "./AvatarUpload";
@@ -93,7 +93,7 @@ function Preview({ avatar, now, usual, changed }: PreviewProps) {
         {avatar.built_in && <p className="quiet">{words.avatars.builtIn}</p>}
         {avatar.notes.map((note) => (
           <p key={note} className="quiet">
-            {note}
+            {sentence(note)}
           </p>
         ))}
         <div className="actions">

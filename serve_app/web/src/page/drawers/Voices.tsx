@@ -121,7 +121,7 @@ function VoiceUpload({ languages, kept }: { languages: string[]; kept: () => Pro
         <input type="text" name="name" maxLength={60} autoComplete="off" />
       </Field>
       <Field label={words.voices.language}>
-        <select name="language">
+        <select name="language" defaultValue={languages.includes(words.code) ? words.code : undefined}>
           {languages.map((language) => (
             <option key={language} value={language}>
               {named(language)}
