@@ -92,6 +92,8 @@ def pack_client(web: Path, run: Run, into: Path) -> Path:
     about = json.loads((web / "npm" / "package.json").read_text())
     (package / "package.json").write_text(json.dumps({**about, "version": version}, indent=2) + "\n")
     shutil.copy(web / "npm" / "README.md", package)
+    for path in package.rglob("*.d.ts"):  # Node.js finds a neighbour by its whole name only
+        path.write_text(re.sub(r'(from |import\()"(\./[\w-]+)"', r'\1"\2.js"', path.read_text()))
     into.mkdir(exist_ok=True)
     run(["pack", "--silent", package, "--pack-destination", into])
     shutil.rmtree(package)

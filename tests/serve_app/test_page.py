@@ -94,13 +94,15 @@ def test_the_client_is_packed_as_it_is_now_with_the_pages_version(web: Path, tmp
         Npm(web)(arguments[:1])
         if "client" in arguments:
             (web / "package").mkdir()
+            (web / "package" / "index.d.ts").write_text('export { a } from "./a-b"; import("./c").D; from "react";')
         if arguments[0] == "pack":
             packed.update({path.name: path.read_text() for path in Path(arguments[2]).iterdir()})
 
     made = page.pack_client(web, npm, tmp_path / "dist")
     assert made == tmp_path / "dist" / "realtime-avatar-client-1.2.3.tgz"
     assert json.loads(packed.pop("package.json")) == {"name": "@realtime-avatar/client", "version": "1.2.3"}
-    assert packed == {"README.md": "How to use it."}
+    types = 'export { a } from "./a-b.js"; import("./c.js").D; from "react";'
+    assert packed == {"README.md": "How to use it.", "index.d.ts": types}
     assert not (web / "package").exists()
 
 
