@@ -116,8 +116,8 @@ export class Avatar {
   interrupt(): void {
     const item = this.showing.items.get(this.player.turn);
     const heard = this.showing.cutShort();
+    this.link.say("response.cancel"); // a truncation alone is taken for late news
     if (item) this.link.say("conversation.item.truncate", { item_id: item, content_index: 0, audio_end_ms: heard });
-    else this.link.say("response.cancel");
   }
 
   /** Wish something else; another persona or face begins another conversation. */
