@@ -261,6 +261,7 @@ def _config(chosen: argparse.Namespace) -> int:
 def _add_plan(commands: _Commands) -> None:
     command = _command(commands, "plan", _plan, "work out how many sessions a profile carries, without running it")
     command.add_argument("--sessions", type=int, default=256, metavar="N", help="look no further (default: 256)")
+    command.add_argument("--cores", type=int, metavar="N", help="of the machine (default: this one's)")
     command.add_argument("--seed", type=int, default=1, metavar="N", help="of the chance in it (default: 1)")
     command.add_argument(
         "--cost", action="append", default=[], metavar="STAGE=S", help="seconds of work for a second of sound"
@@ -271,7 +272,7 @@ def _add_plan(commands: _Commands) -> None:
 def _plan(chosen: argparse.Namespace) -> int:
     from serve_app import plan
 
-    return plan.main(chosen.profile, chosen.sessions, chosen.seed, chosen.cost)
+    return plan.main(chosen.profile, chosen.sessions, chosen.seed, chosen.cost, chosen.cores)
 
 
 def _add_doctor(commands: _Commands) -> None:

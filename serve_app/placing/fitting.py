@@ -13,7 +13,7 @@ from dataclasses import dataclass
 MOST = 0.9
 """Of a GPU that may be booked: the rest is for contexts of CUDA, which nobody counts."""
 
-SEARCHED = 20_000
+SEARCHED = 5_000
 """States after which a search is given up: a large cluster, whose GPUs are better kept to one kind of replica each."""
 
 _ROUND = 6

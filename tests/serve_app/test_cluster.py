@@ -156,3 +156,28 @@ def test_a_port_that_is_taken_is_not_taken_again() -> None:
         other = head._free_port(wanted)
     assert other not in (wanted, 0)
     assert head._free_port(wanted) == wanted
+
+
+# ---- avatar config -----------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_a_config_and_says_which_engines_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "serve.yaml"
+    assert placement.main("cpu", out) == 0
+    assert out.read_text() == placement.text("cpu")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("AVATAR_TTS__ENGINE", "choir")
+    assert placement.main("cpu", None) == 1
+    said = capsys.readouterr()
+    assert said.out == placement.text("cpu")
+    assert said.err.startswith(
+        "avatar: tts has no engine 'choir' yet: the profile cpu cannot be started; choose one of"
+    )
+
+
+def test_a_config_with_mps_says_how_its_daemon_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_RAY__MPS", "true")
+    third = placement.text("cpu").splitlines()[2]
+    assert third.endswith("CUDA_MPS_LOG_DIRECTORY=/tmp/nvidia-mps-log nvidia-cuda-mps-control -d")

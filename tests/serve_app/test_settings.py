@@ -197,3 +197,20 @@ def test_a_profile_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     with pytest.raises(SettingsError, match=r"mine\.toml is not TOML"):
         load(profile(tmp_path, "[tts\n"))
+
+
+def test_the_number_of_replicas_may_follow_the_load_between_two_bounds() -> None:
+    share = load(ray={"asr": {"replicas": 0, "most": 3}}).ray.asr
+    assert (share.replicas, share.most, share.largest) == (0, 3, 3)
+    with pytest.raises(SettingsError, match=r"most is 1 and replicas 2; let most be the larger, or 0"):
+        load(ray={"asr": {"replicas": 2, "most": 1}})
+    with pytest.raises(SettingsError, match=r"replicas is 0 and would stay so; let most be 1 or more"):
+        load(ray={"asr": {"replicas": 0}})
+    with pytest.raises(SettingsError, match=r"2 GPUs are booked and num_gpus is 1"):
+        load(ray={"num_gpus": 1, "asr": {"gpus": 0.5, "most": 4}})
+
+
+def test_stages_that_share_a_process_are_one_deployment() -> None:
+    assert load().ray.deployed() == ("asr", "llm", "tts", "face", "gateway")
+    shared = load(ray={"together": ["asr", "face"], "asr": {"gpus": 9}, "face": {"gpus": 9}}).ray
+    assert shared.deployed() == ("llm", "tts", "gpu", "gateway")
