@@ -214,3 +214,12 @@ def test_stages_that_share_a_process_are_one_deployment() -> None:
     assert load().ray.deployed() == ("asr", "llm", "tts", "face", "gateway")
     shared = load(ray={"together": ["asr", "face"], "asr": {"gpus": 9}, "face": {"gpus": 9}}).ray
     assert shared.deployed() == ("llm", "tts", "gpu", "gateway")
+
+
+def test_what_everybody_may_know_holds_no_address_and_no_key() -> None:
+    chosen = load("cpu", llm={"base_url": "http://models.example/v1", "api_key": "sk-secret"}, store={"days": 7})
+    assert chosen.about() == {
+        "profile": "cpu",
+        "engines": {"asr": "whisper", "llm": "chat", "tts": "hibari", "face": "portrait", "turn": None},
+        "kept": {"keep": "text", "days": 7.0},
+    }
