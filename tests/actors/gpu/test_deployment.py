@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from ray import serve  # before ours, which would choose a mode that other tests cannot use in one process
 
 from actors.gpu import deployment
 from actors.gpu.deployment import Shared
@@ -42,6 +43,11 @@ async def made(engines: dict[str, tuple[str, dict[str, Any]]]) -> Shared:
     replica = Shared.__new__(Shared)
     await replica.__init__(engines)  # type: ignore[misc]  # as Serve does
     return replica
+
+
+def test_the_gateway_finds_it_by_its_name() -> None:
+    assert isinstance(deployment.deployment, serve.Deployment)
+    assert deployment.deployment.name == "gpu"
 
 
 async def test_each_stage_answers_for_itself(stages: None) -> None:
