@@ -101,6 +101,14 @@ class Language(BaseModel):
     api_key: SecretStr = SecretStr("")
     model: str = ""
     """Empty: the engine's own default."""
+    server: Literal["", "openai", "azure", "vllm", "ollama", "llamacpp", "compatible"] = ""
+    """Kind of server, where the base URL does not tell it."""
+    api_version: str = ""
+    """Azure's; empty: the one that actors/llm/servers.py names."""
+    deployment: str = ""
+    """Azure's name for the model; empty: the model's own."""
+    context: int | None = Field(default=None, ge=2_048)
+    """Tokens of a request and its reply; None goes by the kind of server."""
     instructions: str = ""
     """What the model is told before every conversation."""
 
@@ -115,7 +123,8 @@ class Language(BaseModel):
             engine, why = "chat", "an API key is given"
         else:
             engine, why = "guide", "neither OPENAI_BASE_URL nor OPENAI_API_KEY is given"
-        given = {"base_url": self.base_url, "api_key": key, "model": self.model} if engine == "chat" else {}
+        names = ("base_url", "model", "server", "api_version", "deployment", "context")
+        given = {"api_key": key, **{name: getattr(self, name) for name in names}} if engine == "chat" else {}
         return Choice(engine, {**{name: value for name, value in given.items() if value}, **self.arguments}, why)
 
 

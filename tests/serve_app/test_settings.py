@@ -89,6 +89,15 @@ def test_a_url_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choice.arguments == {"base_url": "http://me:word@localhost:8000/v1"}
 
 
+def test_azure_is_chosen_with_its_version_and_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    azure = {"server": "azure", "api_version": "2026-01-01", "deployment": "our-gpt", "context": 16_000}
+    choice = load(llm={"base_url": "https://house.example.org", **azure}).llm.choice()
+    assert choice.arguments == {"base_url": "https://house.example.org", "api_key": "sk-secret", **azure}
+    with pytest.raises(SettingsError, match=r"the setting llm\.server \(AVATAR_LLM__SERVER\) is wrong"):
+        load(llm={"server": "oven"})
+
+
 def test_our_own_variables_win_over_the_common_ones_and_an_engine_that_is_named_over_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
