@@ -15,7 +15,7 @@ from tests.actors.face.ditto.golden import golden
 TOLERANCE = 1e-5
 
 
-def close(got: object, wanted: np.ndarray, tolerance: float = TOLERANCE) -> None:
+def close(got: np.ndarray, wanted: np.ndarray, tolerance: float = TOLERANCE) -> None:
     assert np.shape(got) == wanted.shape
     np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance)
 
