@@ -42,6 +42,7 @@ from streaming.stages import (
     Tool,
     ToolCall,
     Transcript,
+    Usage,
 )
 
 MOST = 4 * 2**20 - 2**16
@@ -69,7 +70,9 @@ class RemoteResponder:
     def __init__(self, handle: DeploymentHandle) -> None:
         self._call = _Call("llm", handle, "reply")
 
-    def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncGenerator[TextDelta | ToolCall]:
+    def reply(
+        self, history: History, instructions: str, tools: Sequence[Tool]
+    ) -> AsyncGenerator[TextDelta | ToolCall | Usage]:
         """Raises BadInput for a conversation that does not fit into one message."""
         size = 4 * (len(instructions) + sum(len(said.text) for said in history))  # at most 4 bytes a character
         what = f"{len(history)} items of conversation; begin a new one"

@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_replay(commands)
     _add_key(commands)
+    _add_portrait(commands)
     _add_load(commands)
     _add_doctor(commands)
     return top
@@ -196,6 +197,28 @@ def _key(order: str) -> Callable[[argparse.Namespace], int]:
         from serve_app import keys
 
         return getattr(keys, order)(chosen)
+
+    return work
+
+
+def _add_portrait(commands: _Commands) -> None:
+    portrait: _Parser = commands.add_parser("portrait", help="faces of one's own", description="Faces of one's own.")
+    orders = portrait.add_subparsers(title="orders", metavar="ORDER", required=True)
+    _command(orders, "setup", _portrait("setup"), "install what finds faces in pictures, apart from everything else")
+    add = _command(orders, "add", _portrait("add"), "make an avatar of a picture, and print its id")
+    add.add_argument("picture", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP with one face from the front")
+    add.add_argument("--name", help="what to call it (default: the file's name)")
+    add.add_argument("--consent", action="store_true", help="the person in the picture agrees to it")
+    _command(orders, "list", _portrait("show"), "name the avatars")
+    remove = _command(orders, "remove", _portrait("remove"), "erase an avatar")
+    remove.add_argument("avatar", metavar="ID", help="which")
+
+
+def _portrait(order: str) -> Callable[[argparse.Namespace], int]:
+    def work(chosen: argparse.Namespace) -> int:
+        from serve_app import portraits
+
+        return getattr(portraits, order)(chosen)
 
     return work
 

@@ -20,6 +20,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from actors.face import landmarks
 from actors.models import Found, survey
 from serve_app.errors import UserError
 from serve_app.settings import Settings, load
@@ -242,6 +243,16 @@ def models(report: Sequence[Found] | None = None) -> Iterator[Finding]:
             yield Finding("ok", "model", f"{model}: {len(files)} files, {size:.1f} MB, {files[0].file.licence}")
 
 
+def portraits() -> Iterator[Finding]:
+    """Whether pictures can be made into avatars."""
+    try:
+        landmarks.worker()
+    except landmarks.LandmarksMissing:
+        yield Finding("note", "portraits", "one's own need a part that is not set up", landmarks.SETUP)
+    else:
+        yield Finding("ok", "portraits", "one's own can be taken in")
+
+
 def shadows(owners: dict[str, list[str]] | None = None) -> Iterator[Finding]:
     """Whether another package brings a `streaming`, `actors` or `serve_app` of its own."""
     home = Path(__file__).resolve().parents[1]
@@ -288,5 +299,5 @@ def _checkout() -> Path | None:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, models, personas, shadows, ports, door
+    python, disk, memory, cpu, gpu, requirements, pins, models, personas, portraits, shadows, ports, door
 )  # fmt: skip

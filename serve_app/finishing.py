@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 
-from serve_app.store import StaleEpoch, Store
-from streaming.commands import Forget, Remember
+from serve_app.store import StaleEpoch, Store, Stored
+from streaming.commands import Command, Forget, Remember
 from streaming.events import Left
+from streaming.journal import JournalError
 from streaming.recalling import Recalling
 
 log = logging.getLogger(__name__)
@@ -36,14 +37,24 @@ async def _finish(store: Store, owner: str, session: str) -> None:
     stored = await store.conversation(session)
     if stored is None:
         raise StaleEpoch(f"session {session} was erased")
-    recalling: Recalling | None = None
+    try:
+        orders = await _last_orders(store, stored)
+    except JournalError as error:  # of another release: what was stored item by item is all that is left
+        log.warning("session %s: its notes cannot be read: %s", session, error)
+        orders = []
+    for order in orders:
+        if isinstance(order, Remember | Forget):
+            await store.append(session, epoch, change=order, at_ms=stored.summary.updated_ms)
+    await store.end(session, epoch)
+    log.info("session %s was left by its owner and its client; it is over", session)
+
+
+async def _last_orders(store: Store, stored: Stored) -> list[Command]:
+    """What follows from the client's not coming back. Raises JournalError."""
+    session, recalling = stored.summary.session, None
     async for page in store.notes(session):
         recalling = recalling or Recalling(session, stored.header["conversation"])
         for line in map(json.loads, page):
             if "commands" in line:
                 recalling.take(line)
-    for order in recalling.conversation().on(Left()) if recalling else ():
-        if isinstance(order, Remember | Forget):
-            await store.append(session, epoch, change=order, at_ms=stored.summary.updated_ms)
-    await store.end(session, epoch)
-    log.info("session %s was left by its owner and its client; it is over", session)
+    return recalling.conversation().on(Left()) if recalling else []

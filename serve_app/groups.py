@@ -6,14 +6,14 @@ Where their values come from is told in ``settings.py``.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from actors.data import data_folder
 
 MESSAGE_S = 60.0
 """Longest turn in seconds of microphone sound: what fits with room to spare into one message between replicas."""
@@ -156,11 +156,6 @@ class Doorway(BaseModel):
     """Pages of other hosts that may speak to the service: ``https://example.org``."""
     messages: float = Field(default=400.0, gt=0)
     """Messages a second from a connection without a key; twice as many may come in one burst. A key has its own."""
-
-
-def data_folder() -> Path:
-    """Where this user's programs keep their data."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "realtime-avatar"
 
 
 class Storage(BaseModel):

@@ -67,7 +67,7 @@ async def _local(settings: Settings, say: Say) -> None:
     cast = cast_of(settings)
     async with archive(settings.store, owner=f"process {os.getpid()}") as kept:
         house = House(stages, settings.reporting_pace(), settings.driving(), archive=kept, cast=cast)
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")
         while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells nobody

@@ -29,21 +29,21 @@ FORMATS = "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,matroska,mov,mp3,mp4,mpeg,mp
 """Containers that are read. Not every one that FFmpeg knows: a playlist would make it open other files."""
 
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what a program writes that could not know how long its stream would be
-_PLAIN = (1, 1, MIC_RATE, 16)  # PCM, one channel, our rate, our bits: taken as it is
+_PCM, _MONO, _BITS = 1, 1, 16  # a WAV file of these at the wanted rate is taken as it is
 
 
 class AudioFileError(UserError):
     """A sound file that cannot be a question. The message names the file and says what to do."""
 
 
-def read_question(path: Path, limit_s: float = LIMIT_S) -> bytes:
-    """Read a sound file, or the sound of a film, in one of ``FORMATS``; return PCM16 mono at 16 kHz.
+def read_question(path: Path, limit_s: float = LIMIT_S, rate: int = MIC_RATE) -> bytes:
+    """Read a sound file, or the sound of a film, in one of ``FORMATS``; return PCM16 mono at ``rate`` in Hz.
 
     Raises AudioFileError if it is missing, no sound file, empty, truncated, silent, or longer than ``limit_s``.
     """
     _existing(path)
     try:
-        pcm = _samples(path, int(limit_s * MIC_RATE) * SAMPLE_BYTES)
+        pcm = _samples(path, int(limit_s * rate) * SAMPLE_BYTES, rate)
     except OSError as error:  # FFmpegError of a file system is one too
         raise AudioFileError(f"{path.name} cannot be read: {_reason(error)}") from error
     if pcm is None:
@@ -66,18 +66,18 @@ def _existing(path: Path) -> None:
         raise AudioFileError(f"{path.name} is empty (0 bytes); record it again")
 
 
-def _samples(path: Path, most: int) -> bytes | None:
-    """All samples as PCM16 mono at 16 kHz; None if they take more than ``most`` bytes."""
+def _samples(path: Path, most: int, rate: int) -> bytes | None:
+    """All samples as PCM16 mono at ``rate``; None if they take more than ``most`` bytes."""
     with path.open("rb") as file:
         if file.read(4) == b"RIFF":
             form, start, size = _chunks(file, path)
-            if form == _PLAIN:
+            if form == (_PCM, _MONO, rate, _BITS):
                 if size > most:
                     return None
                 file.seek(start)
                 return file.read(size - size % SAMPLE_BYTES)
     pcm = bytearray()
-    for block in _decoded(path):
+    for block in _decoded(path, rate):
         pcm += block
         if len(pcm) > most:
             return None
@@ -114,9 +114,9 @@ def _chunks(file: BinaryIO, path: Path) -> tuple[tuple[int, int, int, int], int,
     raise AudioFileError(f"{path.name} is truncated: it ends before its samples begin; copy it again")
 
 
-def _decoded(path: Path) -> Iterator[bytes]:
-    """Decode with FFmpeg and convert to PCM16 mono at 16 kHz, block by block."""
-    resampler = AudioResampler(format="s16", layout="mono", rate=MIC_RATE)
+def _decoded(path: Path, rate: int) -> Iterator[bytes]:
+    """Decode with FFmpeg and convert to PCM16 mono at ``rate``, block by block."""
+    resampler = AudioResampler(format="s16", layout="mono", rate=rate)
     try:
         with av.open(str(path), "r", options={"format_whitelist": FORMATS}) as container:
             if not container.streams.audio:

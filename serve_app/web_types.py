@@ -23,11 +23,11 @@ HOLDS: dict[str, tuple[type, tuple[str, ...]]] = {
     "avatar.state": (commands.StateChanged, ()),
     "avatar.caption": (commands.UserCaption, ("final",)),
     "avatar.words": (commands.Audio, ("pts", "pcm")),
-    "avatar.end": (commands.Ended, ()),
+    "avatar.end": (commands.Ended, ("usage", "limited")),
     "avatar.hold": (commands.Hold, ()),
     "avatar.resume": (commands.Resume, ()),
     "avatar.flush": (commands.Cancel, ()),
-    "avatar.cut": (commands.Cut, ()),
+    "avatar.cut": (commands.Cut, ("usage",)),
     "avatar.notice": (commands.Notice, ()),
 }
 """Of the avatar's own events: the declaration that it shows, and the fields that it leaves out."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from streaming.events import StageName
 from streaming.media import FramePacket
-from streaming.stages import FaceState, History, Said, Span, Tool, ToolCall, Word
+from streaming.stages import FaceState, History, Said, Span, Tool, ToolCall, Usage, Word
 
 State = Literal["idle", "listening", "thinking", "speaking", "held"]
 """What the conversation is doing; ``held`` is a reply that waits while somebody may be interrupting."""
@@ -72,6 +72,10 @@ class Ended:
     """Length of the reply in samples at 24 kHz."""
     idle_frame: int
     """Frame of the idle loop that follows the reply's last picture."""
+    usage: Usage | None = None
+    """None: the language model did not count."""
+    limited: bool = False
+    """It has all the pieces that it may have, and no end of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class Cut:
     pts: int
     text: str
     """What was heard."""
+    usage: Usage | None = None
+    """None: the language model did not count, or had not come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,22 @@ class Trimmed:
     pts: int
     text: str
     """What was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsideBegun:
+    """A reply beside the conversation begins; its turn is below 0, and they are numbered -1, -2, in the order asked."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Nobody spoke for as long as was agreed since the last reply was heard: what follows is an empty turn."""
+
+    start: int
+    """Sample at 16 kHz, counted from the session's first."""
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +144,21 @@ class Notice:
     reason: str
 
 
-Message = StateChanged | UserCaption | ReplyDelta | Audio | Frames | Ended | Cut | Trimmed | Called | Failed | Notice
+Message = (
+    StateChanged
+    | UserCaption
+    | ReplyDelta
+    | Audio
+    | Frames
+    | Ended
+    | Cut
+    | Trimmed
+    | AsideBegun
+    | Waited
+    | Called
+    | Failed
+    | Notice
+)
 
 
 # ---- orders ------------------------------------------------------------------------------------------------
@@ -159,8 +195,10 @@ class Ask:
     turn: int
     history: History
     instructions: str | None = None
-    """None is what was agreed with the client, as is ``tools``."""
+    """None is what was agreed with the client, as are ``tools`` and ``most``."""
     tools: tuple[Tool, ...] | None = None
+    most: int | None = None
+    """Pieces of text and calls to take; the language model is stopped when it has one more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, assert_never
 
+from streaming.asides import Asides
 from streaming.commands import (
     Command,
     Failed,
@@ -23,6 +24,7 @@ from streaming.commands import (
     StateChanged,
     Trimmed,
     UserCaption,
+    Waited,
 )
 from streaming.ears import Ears, Understood, says_something, says_stop
 from streaming.events import (
@@ -37,6 +39,7 @@ from streaming.events import (
     Joined,
     Left,
     OfReply,
+    PictureLost,
     Played,
     Rejoined,
     Removed,
@@ -60,6 +63,7 @@ from streaming.events import (
 )
 from streaming.floor import Floor
 from streaming.guard import Guard
+from streaming.media import MIC_RATE
 from streaming.pace import Pace
 from streaming.stages import Codec, History, Said
 
@@ -85,6 +89,7 @@ class Conversation:
         self._pace = pace or Pace()
         self._settings: dict[str, Any] = {"seed": seed, "codec": codec, "live": live}
         self._floor = floor or Floor(session, Agreed(live), seed=seed, codec=codec)
+        self._asides = Asides(session, self._floor.late)
         self._due: Requested | None = None
         self._ears = Ears(self._pace)
         self._guard = Guard(self._pace)
@@ -149,6 +154,8 @@ class Conversation:
                 return self._take_text(text)
             case Added() | Removed() | Truncated() | Requested() | Stopped() | Dropped() | Agreed():
                 return self._obey(event)
+            case PictureLost():
+                return self._floor.reply.lost_picture() if self._floor.reply else []
             case ReplyText() | ReplyCalled() | ReplyEnded() | SpeechReady() | ClipEnded() | FramesReady() | FaceEnded():
                 return self._hear_of_reply(event)
             case Played(turn, pts):
@@ -158,7 +165,7 @@ class Conversation:
             case Tick(now):
                 return self._tick(now)
             case Left():
-                return [*self._cut(), HangUp("the client left")]
+                return [*self._asides.stop_all(), *self._cut(), HangUp("the client left")]
             case _:  # pragma: no cover - the type checker refuses a forgotten event
                 assert_never(event)
 
@@ -255,11 +262,13 @@ class Conversation:
                 return self._floor.record.remove(name)
             case Truncated(turn, pts):
                 return self._trim(turn, pts)
+            case Requested(apart=True, silent=True):
+                return self._asides.begin(event, self.history)
             case Requested():
                 self._due = event
                 return []
-            case Stopped():
-                return [*self._cut(), *self._rest()]
+            case Stopped(turn):
+                return self._asides.stop(turn) if turn else [*self._cut(), *self._rest()]
             case Dropped():
                 self._ears.discard()
                 return self._nothing_said()
@@ -292,6 +301,8 @@ class Conversation:
     # ---- the reply -----------------------------------------------------------------------------------------
 
     def _hear_of_reply(self, event: OfReply) -> list[Command]:
+        if event.turn < 0:
+            return self._asides.on(event)
         reply = self._floor.current(event.turn, type(event).__name__)
         return reply.on(event) if reply else []
 
@@ -305,7 +316,15 @@ class Conversation:
     def _tick(self, now: int) -> list[Command]:
         self._floor.now = now = max(self._floor.now, now)
         self._ears.tick(now)
-        return self._floor.reply.tick(now) if self._floor.reply else []
+        if self._floor.reply:
+            return self._floor.reply.tick(now)
+        waited = self._floor.waited(self._pace.idle_timeout)
+        return [] if waited is None else self._speak_again(waited)
+
+    def _speak_again(self, waited: int) -> list[Command]:
+        """Nobody spoke for ``waited`` ms: the silence is a turn of its own, and is answered."""
+        at = self._ears.now
+        return [Show(Waited(max(at - waited * MIC_RATE // 1000, 0), at)), *self._open_turn("")]
 
     def _failed(self, event: StageFailed) -> list[Command]:
         if event.stage == "asr":
@@ -313,6 +332,8 @@ class Conversation:
                 return [*self._guard.clean(again)]
             self._ears.discard()
             return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]
+        if event.turn < 0:
+            return self._asides.on(event)
         reply = self._floor.current(event.turn, "StageFailed")
         return reply.failed(event) if reply else []
 

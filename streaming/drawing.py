@@ -18,6 +18,9 @@ from streaming.timeline import CONTEXT, Timeline
 
 IDLE_FRAMES = 250
 
+ALONE_EVERY = RATE
+"""Least distance of two pictures that a client asked to stand alone, in samples at 24 kHz: each is large."""
+
 
 class Drawing:
     """What the face is doing for reply ``turn``. ``codec`` None draws nothing."""
@@ -42,6 +45,8 @@ class Drawing:
         self._idle_frame = idle_frame
         self._codec: Codec | None = codec
         self._drawn = 0
+        self._alone = 0
+        self._fresh = False
         self._arrived = 0
         self._span: Animate | None = None
         self._state: FaceState | None = None
@@ -100,6 +105,10 @@ class Drawing:
 
     # ---- what is asked for ---------------------------------------------------------------------------------
 
+    def refresh(self) -> None:
+        """The client needs a picture that stands alone, unless one is under way: the next span begins with it."""
+        self._fresh = self._fresh or self._arrived > self._alone
+
     def next(self, timeline: Timeline, playhead: int, horizon: int | None, *, spoken: bool) -> Animate | None:
         """The next span, if enough is known for one. Nothing past ``horizon``; ``spoken``: no more sound will come."""
         if self._span is not None or self._codec is None:
@@ -115,7 +124,11 @@ class Drawing:
             count = min(count, sure - done)
         if count <= 0 or not (last or done == 0 or count >= self._pace.span_least):
             return None
-        self._span = Animate(self._turn, self._span_of(timeline, playhead, count, last=last), self._state)
+        fresh = self._fresh and self._drawn >= self._alone + ALONE_EVERY
+        if fresh:
+            self._fresh, self._alone = False, self._drawn
+        span = self._span_of(timeline, playhead, count, last=last, fresh=fresh)
+        self._span = Animate(self._turn, span, self._state)
         self._drawn += count * FRAME
         return self._span
 
@@ -127,7 +140,7 @@ class Drawing:
         self._span = replace(self._span, span=replace(span, skip=(self._arrived - span.pts) // FRAME))
         return span.pts, self._span
 
-    def _span_of(self, timeline: Timeline, playhead: int, count: int, *, last: bool) -> Span:
+    def _span_of(self, timeline: Timeline, playhead: int, count: int, *, last: bool, fresh: bool) -> Span:
         pts = self._drawn
         stop = min(timeline.total, pts + count * FRAME + self._pace.span_sound)
         return Span(
@@ -143,4 +156,5 @@ class Drawing:
             codec=self._codec or "h264",
             slack_ms=(pts - playhead) * 1000 // RATE,
             idle_frame=self._idle_frame,
+            fresh=fresh,
         )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from streaming.media import FramePacket
 from streaming.pace import Pace
-from streaming.stages import FaceState, Phone, Said, Tool, ToolCall, Word
+from streaming.stages import FaceState, History, Phone, Said, Tool, ToolCall, Usage, Word
 
 StageName = Literal["asr", "llm", "tts", "face"]
 
@@ -113,6 +113,12 @@ class Requested:
     tools: tuple[Tool, ...] | None = None
     silent: bool | None = None
     """True wants text only."""
+    history: History | None = None
+    """What is answered; None is the conversation."""
+    apart: bool = False
+    """The reply does not enter the conversation. A silent one is an aside: it waits for no other reply."""
+    most: int | None = None
+    """Pieces of text and calls after which it is cut; None is what was agreed."""
     says: str = ""
     """Words to be said as they stand, a greeting; empty asks the language model for them."""
 
@@ -120,6 +126,14 @@ class Requested:
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """The client wants no more of the reply."""
+
+    turn: int = 0
+    """Of an aside, below 0; 0 is the reply that has the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLost:
+    """The client can decode no picture until one comes that stands alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +222,10 @@ class ReplyEnded:
     """The language model has nothing to add."""
 
     turn: int
+    usage: Usage | None = None
+    """None: it did not count."""
+    limited: bool = False
+    """It would have gone on, but the reply has all the pieces that it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +315,7 @@ Event = (
     | Truncated
     | Requested
     | Stopped
+    | PictureLost
     | Dropped
     | Agreed
     | SpeechStarted

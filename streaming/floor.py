@@ -30,6 +30,7 @@ class Floor:
         """Events that came for a reply or an utterance that was over, by name."""
         self.now = 0
         """Milliseconds since the session began."""
+        self._entered = 0
         self._session = session
         self._seed = seed
         self._codec: Codec | None = codec
@@ -44,7 +45,15 @@ class Floor:
         if state not in TRANSITIONS[self.state]:
             raise RuntimeError(f"a conversation cannot go from {self.state} to {state}")
         self.state = state
+        self._entered = self.now
         return [Show(StateChanged(state, self.turn))]
+
+    def waited(self, limit: int | None) -> int | None:
+        """Milliseconds since anything happened, once there are ``limit`` of them after a reply; else None."""
+        if limit is None or self.state != "idle" or not self.turn or not (self.agreed.live and self.agreed.answers):
+            return None
+        waited = self.now - self._entered
+        return waited if waited >= limit else None
 
     def idles_at(self, pts: int) -> None:
         """The client shows sample ``pts`` of the idle loop."""
@@ -99,7 +108,7 @@ class Floor:
             return []
         reply.hold()
         text = reply.heard()
-        shown = Show(Cut(self.turn, reply.playhead, text))
+        shown = Show(Cut(self.turn, reply.playhead, text, reply.usage))
         self.close()
         return [Cancel(self.turn), shown, *self._remember(reply, text, cut=True)]
 
@@ -118,5 +127,7 @@ class Floor:
         self.reply = None
 
     def _remember(self, reply: Reply, text: str, *, cut: bool) -> list[Command]:
+        if reply.apart:
+            return []
         said = [Said("assistant", text, reply.turn, cut)] if text else []
         return [order for item in [*said, *reply.calls] for order in self.record.add(item)]

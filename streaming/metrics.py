@@ -175,7 +175,8 @@ class Meter:
         """An event and what it led to, in order; give it to Session as ``journal``."""
         self._happened(event)
         for command in commands:
-            self._ordered(command, event)
+            if not _of_aside(command):
+                self._ordered(command, event)
         for name, count in self._late.items():
             if more := count - self._late_told.get(name, 0):
                 self._late_told[name] = count
@@ -293,3 +294,9 @@ class Meter:
     def _since(self, metric: str, began: int | None) -> None:
         if began is not None:
             self._record(metric, (self._now - began) / 1000, {})
+
+
+def _of_aside(command: Command) -> bool:
+    """True for what is said beside the conversation: it has no latency that anybody waits for."""
+    subject = command.message if isinstance(command, Show) else command
+    return getattr(subject, "turn", 0) < 0

@@ -69,6 +69,8 @@ class Pace:
     """Most sound that a judge is given: what Smart Turn's window holds."""
     complete_from: float = 0.5
     """Least probability, in [0, 1], of a turn that counts as complete."""
+    idle_timeout: int | None = None
+    """Milliseconds without a word since a reply was heard, after which the avatar speaks again; None waits for ever."""
     utterance_most: int = 60 * MIC_RATE
     """Longest turn: 60 s are 1.9 MB, under the 4 MiB that one message between replicas may have."""
 
@@ -126,6 +128,10 @@ class Pace:
     def with_silence(self, milliseconds: int) -> Pace:
         """The same without a judge: this much silence ends every turn."""
         return replace(self, judging=False, end_of_turn=milliseconds * MIC_RATE // 1000)
+
+    def with_idle_timeout(self, milliseconds: int | None) -> Pace:
+        """The same with a silence after which the avatar speaks by itself; None: it never does."""
+        return replace(self, idle_timeout=milliseconds)
 
     def with_pre_roll(self, milliseconds: int) -> Pace:
         """The same with this much sound kept from before the first voiced sample."""

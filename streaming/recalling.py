@@ -105,6 +105,8 @@ class Recalling:
                 floor.agreed, self._pace = event, pace or self._pace
             case Rejoined():
                 floor.rejoin(event)
+            case Requested(apart=True, silent=True):
+                pass  # an aside does not outlive its gateway
             case Requested():
                 self._due = event
             case Played(turn, pts) if floor.reply and turn == floor.turn:
@@ -135,6 +137,8 @@ class Recalling:
                 floor.reply.hold()
             case Resume() if floor.reply:
                 floor.reply.resume()
+            case Cancel(turn) if turn < 0:
+                pass
             case _:  # Cancel
                 floor.close()
 

@@ -43,7 +43,7 @@ from streaming.events import (
 )
 from streaming.media import RATE, SAMPLE_BYTES
 from streaming.pace import Pace
-from streaming.stages import Codec, History, Said, ToolCall
+from streaming.stages import Codec, History, Said, ToolCall, Usage
 from streaming.timeline import Timeline
 
 
@@ -71,9 +71,14 @@ class Reply:
         self.late: Counter[str] = Counter()
         self.calls: list[Said] = []
         """Functions that it asked for."""
-        self._wanted = wanted or Requested()
+        self.usage: Usage | None = None
+        """What it cost, once the language model said so."""
+        self._limited = False
+        self._wanted = wanted = wanted or Requested()
+        self.apart = wanted.apart
+        """True if it does not enter the conversation."""
         self._silent = silent
-        self._history = history
+        self._history = history if wanted.history is None else wanted.history
         self._pace = pace
         self._seed = crc32(f"{session}/{turn}/{seed}".encode())
         shown: Codec | None = None if silent else codec
@@ -186,7 +191,8 @@ class Reply:
                 return self.wrote(text)
             case ReplyCalled(_, call):
                 return self.called(call)
-            case ReplyEnded():
+            case ReplyEnded(_, usage, limited):
+                self.usage, self._limited = usage, limited
                 return self.wrote_all()
             case SpeechReady():
                 return self.spoke(event)
@@ -263,6 +269,11 @@ class Reply:
         """The span that is being drawn is complete."""
         return self.proceed() if self._drawing.drew_span(event) else []
 
+    def lost_picture(self) -> list[Command]:
+        """The client can decode no picture until one stands alone."""
+        self._drawing.refresh()
+        return []
+
     def played(self, pts: int) -> list[Command]:
         """The client's playhead; it cannot be past what was sent, nor go back."""
         if self._pace.reports_playhead:
@@ -324,7 +335,8 @@ class Reply:
         return self._mute or (self._text_done and not self._waiting and self._speaking is None)
 
     def _ask(self) -> Ask:
-        return Ask(self.turn, self._history, self._wanted.instructions, self._wanted.tools)
+        wanted = self._wanted
+        return Ask(self.turn, self._history, wanted.instructions, wanted.tools, wanted.most)
 
     def _queue(self, clips: list[str]) -> None:
         if not self._mute:
@@ -365,7 +377,7 @@ class Reply:
         sent = self._text_done and self._spoken and self._sent == total
         if sent and self._drawing.finished(total) and not self._ended:
             self._ended = True
-            yield Show(Ended(self.turn, total, self._drawing.idle_frame(total)))
+            yield Show(Ended(self.turn, total, self._drawing.idle_frame(total), self.usage, self._limited))
 
     # ---- when something breaks -----------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from streaming.commands import (
     Transcribe,
 )
 from streaming.conversation import Conversation
+from streaming.driving import Driving
 from streaming.events import (
     ClipEnded,
     Event,
@@ -58,7 +59,6 @@ from streaming.stages import (
     Face,
     FaceState,
     HearState,
-    History,
     Judge,
     Responder,
     Said,
@@ -67,8 +67,8 @@ from streaming.stages import (
     StageError,
     StageLost,
     TextDelta,
-    Tool,
     Transcriber,
+    Usage,
     Voice,
 )
 
@@ -92,27 +92,6 @@ class Stages:
     avatar: Avatar
     judge: Judge | None = None
     """None: no pause is judged, and a conversation's pace should not ask for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Driving:
-    """What the driver adds to each call."""
-
-    voice: str = "default"
-    language: str = "en"
-    """Of the voice; ISO 639-1."""
-    instructions: str = ""
-    knowledge: str = ""
-    """What a persona knows, in the form of actors/llm/knowledge.toml; empty: what the responder knows by itself."""
-    tools: tuple[Tool, ...] = ()
-    first_s: float = 10.0
-    """Longest wait for a call's first answer: a cold replica needs seconds."""
-    next_s: float = 5.0
-    """Longest wait between two answers of a call."""
-
-    def informed(self, history: History) -> History:
-        """The conversation as the responder is given it: each call brings along what the persona knows."""
-        return (Said("knowledge", self.knowledge, 0), *history) if self.knowledge else history
 
 
 INBOX = 512
@@ -152,6 +131,7 @@ class Session:
         self._conversation = conversation
         self._stages = stages
         self._client = client
+        self._hear_state = HearState()
         self._driving = driving or Driving()
         self._memory = memory
         self._journal = journal
@@ -159,7 +139,6 @@ class Session:
         self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
         self._partial: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
-        self._hear_state = HearState()
         self._over = False
 
     async def happen(self, event: Event) -> None:
@@ -194,9 +173,9 @@ class Session:
             return
         if self._hear_state == HearState():  # a conversation that was taken up again does not begin at 0
             self._hear_state = HearState(event.at, voiced_from=event.at, voiced_until=event.at)
-        answer = self._stages.listener.hear(event.pcm, self._hear_state)
+        answer = self._stages.listener.hear(event.pcm, replace(self._hear_state, threshold=self._driving.threshold))
         voicings, state = answer if isinstance(answer, tuple) else await answer
-        self._hear_state = state
+        self._hear_state = replace(state, threshold=None)
         quiet = state.at - state.voiced_until if state.speaking else 0
         await self._decide(replace(event, quiet=max(quiet, 0)))
         for voicing in voicings:
@@ -315,14 +294,20 @@ class Session:
         driving = self._driving
         instructions = driving.instructions if order.instructions is None else order.instructions
         tools = driving.tools if order.tools is None else order.tools
+        most = driving.most if order.most is None else order.most
+        taken, limited = 0, False
+        usage: Usage | None = None
         stream = self._stages.responder.reply(driving.informed(order.history), instructions, tools)
         async with aclosing(self._timely(stream)) as answers:
-            async for piece in answers:
-                if isinstance(piece, TextDelta):
-                    yield ReplyText(order.turn, piece.text)
-                else:
-                    yield ReplyCalled(order.turn, piece)
-        yield ReplyEnded(order.turn)
+            async for one in answers:
+                if isinstance(one, Usage):
+                    usage = one
+                    continue
+                if limited := taken == most:
+                    break
+                taken += 1
+                yield ReplyText(order.turn, one.text) if isinstance(one, TextDelta) else ReplyCalled(order.turn, one)
+        yield ReplyEnded(order.turn, usage, limited)
 
     async def _speak(self, order: Speak) -> AsyncGenerator[Event]:
         driving = self._driving

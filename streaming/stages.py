@@ -32,6 +32,9 @@ class HearState:
     """Sample after the last voiced one."""
     memory: bytes = b""
     """The detector's own memory and the samples that did not fill a whole frame. Only the engine reads it."""
+    threshold: float | None = None
+    """Least probability of voice, in [0, 1], at which speech begins; None is the listener's own. Chosen outside: the
+    listener passes it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Tool:
     description: str
     parameters: Mapping[str, Any]
     """JSON schema of the arguments."""
+    must: bool = False
+    """The reply has to call one of the functions so marked, if the model can be told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,18 @@ class ToolCall:
     name: str
     arguments: str
     """JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reply cost the language model, by its own count: tokens."""
+
+    read: int
+    """Instructions, functions and conversation."""
+    written: int
+    """The reply's text and calls."""
+    cached: int = 0
+    """Of those that were read: known from an earlier reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +210,8 @@ class Span:
     """Frame of the idle loop (0-249) that the client shows at the reply's pts 0; the reply's motion goes on from it."""
     skip: int = 0
     """Frames at the beginning that arrived from an earlier attempt: draw them, do not send them again."""
+    fresh: bool = False
+    """The first picture sent must stand alone: begin a new encoder."""
 
 
 Hearing = tuple[list[Voicing], HearState]
@@ -233,11 +252,11 @@ class Transcriber(Protocol):
 
 
 class Responder(Protocol):
-    """Conversation to the next reply's text."""
+    """Conversation to the next reply's text. One that counts tokens says at the end how many."""
 
     def reply(
         self, history: History, instructions: str, tools: Sequence[Tool]
-    ) -> AsyncIterator[TextDelta | ToolCall]: ...
+    ) -> AsyncIterator[TextDelta | ToolCall | Usage]: ...
 
 
 class Voice(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,9 @@ class _Block:
     voiced: int
     """Frames of the coming speech that were voiced so far."""
     state: HearState
+    """As far as it was judged."""
+    threshold: float | None
+    """The session's own."""
     news: list[Voicing]
 
     @property
@@ -52,12 +55,12 @@ class SileroListener:
         model: Path | None = None,
     ) -> None:
         """Speech begins with a probability of ``start`` and is news once ``confirm_frames`` of 32 ms were voiced:
-        a cough or a knock is shorter. It goes on down to ``start - 0.15`` and pauses after ``pause_ms`` without,
-        rounded to whole frames: 200 ms are 6 frames, 192 ms.
+        a cough or a knock is shorter. It goes on down to 0.15 less and pauses after ``pause_ms`` without,
+        rounded to whole frames: 200 ms are 6 frames, 192 ms. A session may have a ``start`` of its own, as
+        ``HearState.threshold``.
         """
         self._silero = Silero(model)
         self._start = start
-        self._stop = start - 0.15
         self._confirm = confirm_frames
         self._pause = max(1, round(pause_ms * 16 / FRAME)) * FRAME
 
@@ -81,7 +84,7 @@ class SileroListener:
             raise StageError("this HearState.memory was not written by SileroListener; begin again with HearState()")
         if waiting + len(pcm16k) >= 2 * (CONTEXT + FRAME):
             return None
-        return [], HearState(state.at, state.speaking, state.voiced_from, state.voiced_until, memory + pcm16k)
+        return [], replace(state, memory=memory + pcm16k)
 
     def hear_all(self, heard: Sequence[tuple[bytes, HearState]]) -> list[Hearing]:
         """The same for one block each of several sessions: the network is called once for all, frame after frame."""
@@ -92,20 +95,22 @@ class SileroListener:
             odds, (h, c) = self._silero.step(windows, _side_by_side([block.lstm for block in going]))
             for row, block in enumerate(going):
                 block.lstm = h[:, row : row + 1], c[:, row : row + 1]
-                block.state, block.voiced, news = self._judge(float(odds[row]), block.state, block.voiced)
+                start = self._start if block.threshold is None else block.threshold
+                block.state, block.voiced, news = self._judge(float(odds[row]), block.state, block.voiced, start)
                 block.news += news
         return [(block.news, _closed(block)) for block in blocks]
 
-    def _judge(self, odds: float, s: HearState, voiced: int) -> tuple[HearState, int, list[Voicing]]:
+    def _judge(self, odds: float, s: HearState, voiced: int, start: float) -> tuple[HearState, int, list[Voicing]]:
         """One more frame: the state after it, voiced frames of a speech not yet confirmed, and the news."""
         here, after = s.at, s.at + FRAME
+        stop = max(start - 0.15, 0.01)  # never 0: any sound would go on for ever
         if s.speaking:
-            if odds >= self._stop:
+            if odds >= stop:
                 return HearState(after, True, s.voiced_from, after), 0, []
             if after - s.voiced_until < self._pause:
                 return HearState(after, True, s.voiced_from, s.voiced_until), 0, []
             return HearState(after, False, s.voiced_from, s.voiced_until), 0, [Voicing(False, s.voiced_until)]
-        if odds < (self._stop if voiced else self._start):
+        if odds < (stop if voiced else max(start, stop)):
             return HearState(after, False, s.voiced_from, s.voiced_until), 0, []
         began = s.voiced_from if voiced else here
         if voiced + 1 < self._confirm:
@@ -121,14 +126,14 @@ def _opened(pcm: bytes, state: HearState) -> _Block:
     memory = state.memory or _FRESH
     (voiced,) = _HEAD.unpack_from(memory)
     h, c = np.frombuffer(memory, "<f4", 2 * LSTM, _HEAD.size).reshape(2, 1, 1, LSTM)
-    return _Block(np.frombuffer(memory[_TAIL:] + pcm, "<i2"), (h, c), voiced, state, [])
+    return _Block(np.frombuffer(memory[_TAIL:] + pcm, "<i2"), (h, c), voiced, state, state.threshold, [])
 
 
 def _closed(block: _Block) -> HearState:
     s, (h, c) = block.state, block.lstm
     tail = block.sound[block.frames * FRAME :]
     parts = [_HEAD.pack(block.voiced), h.astype("<f4").tobytes(), c.astype("<f4").tobytes(), tail.tobytes()]
-    return HearState(s.at, s.speaking, s.voiced_from, s.voiced_until, b"".join(parts))
+    return HearState(s.at, s.speaking, s.voiced_from, s.voiced_until, b"".join(parts), block.threshold)
 
 
 def _side_by_side(memories: Sequence[Memory]) -> Memory:

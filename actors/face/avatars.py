@@ -1,21 +1,29 @@
 """The avatar library: which faces there are, and how each is shown.
 
-An avatar is a folder. It knows no engine's insides: of a folder it reads the size, not the pictures.
+An avatar is a folder that never changes: its own ones are named after what they were made of. It knows no engine's
+insides: of a folder it reads the size, not the pictures.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import tomllib
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from actors.data import data_folder
 from actors.face.video import even
 from streaming.stages import Avatar
 
 BUILT_IN = Path(__file__).resolve().parent / "portrait" / "avatars"
 DEFAULT = "default"
 IDLE = "idle.mp4"
+PORTRAIT = "portrait.jpg"
+ABOUT = "about.json"
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SCALE = 1.5  # texture pixels for one output pixel
@@ -24,6 +32,10 @@ _ALIGN = 8
 
 class AvatarUnknown(LookupError):
     """There is no avatar of that name; the message lists those there are."""
+
+
+class AvatarBuiltIn(PermissionError):
+    """This avatar belongs to the program and stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,30 @@ class Entry:
         """The idle loop, if it was made."""
         clip = self.folder / IDLE
         return clip if clip.is_file() else None
+
+    @property
+    def portrait(self) -> Path | None:
+        """A still picture of it, JPEG, if there is one."""
+        still = self.folder / PORTRAIT
+        return still if still.is_file() else None
+
+    @property
+    def built_in(self) -> bool:
+        """True if it came with the program."""
+        return self.folder.parent == BUILT_IN
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was written down when it was made: ``name``, ``created``, ``notes``... Empty for a built-in one."""
+        try:
+            return json.loads((self.folder / ABOUT).read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+
+
+def own_folder() -> Path:
+    """Where the avatars lie that people made; every replica that shows faces needs to see it."""
+    return data_folder() / "avatars"
 
 
 def describe(folder: Path) -> Avatar:
@@ -55,22 +91,34 @@ def describe(folder: Path) -> Avatar:
 def library(user_folder: Path | None = None) -> dict[str, Entry]:
     """All avatars by id: the built-in ones, then the user's, which may replace them.
 
-    ``user_folder`` holds one folder for each avatar; one that is missing counts as empty.
+    ``user_folder`` holds one folder for each avatar, by default ``own_folder()``; one that is missing counts as empty.
     """
     found: dict[str, Entry] = {}
-    for root in (BUILT_IN, user_folder):
-        if root is None or not root.is_dir():
+    for root in (BUILT_IN, user_folder or own_folder()):
+        if not root.is_dir():
             continue
         for folder in sorted(root.iterdir()):
-            if (folder / "rig.toml").is_file():
+            if not folder.name.startswith(".") and (folder / "rig.toml").is_file():
                 avatar = describe(folder)
                 found[avatar.id] = Entry(avatar, folder)
     return found
 
 
 def find(avatar_id: str, user_folder: Path | None = None) -> Entry:
-    """One avatar. Raises AvatarUnknown."""
-    entries = library(user_folder)
-    if avatar_id not in entries:
-        raise AvatarUnknown(f"there is no avatar {avatar_id!r}; there are: {', '.join(sorted(entries)) or 'none'}")
-    return entries[avatar_id]
+    """One avatar, looked for in the same places as ``library`` looks. Raises AvatarUnknown."""
+    if _ID.fullmatch(avatar_id):
+        for root in (user_folder or own_folder(), BUILT_IN):
+            if (root / avatar_id / "rig.toml").is_file():
+                return Entry(describe(root / avatar_id), root / avatar_id)
+    there = ", ".join(sorted(library(user_folder))) or "none"
+    raise AvatarUnknown(f"there is no avatar {avatar_id!r}; there are: {there}")
+
+
+def remove(avatar_id: str) -> None:
+    """Erase an avatar of one's own. Faces that are shown go on. Raises AvatarUnknown, AvatarBuiltIn."""
+    entry = find(avatar_id)
+    if entry.built_in:
+        raise AvatarBuiltIn(f"the avatar {avatar_id!r} came with the program and stays; erase only your own")
+    gone = entry.folder.with_name(f".{uuid.uuid4().hex}.part")  # out of sight at once, then file by file
+    entry.folder.rename(gone)
+    shutil.rmtree(gone)

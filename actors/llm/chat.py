@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.llm.knowledge import PROSE_MOST, KnowledgeWrong, known
-from streaming.stages import BadInput, History, Said, StageError, TextDelta, Tool, ToolCall
+from streaming.stages import BadInput, History, Said, StageError, TextDelta, Tool, ToolCall, Usage
 
 log = logging.getLogger(__name__)
 
+_SILENCE = "The person has said nothing for a while. Say something short that helps the conversation on."
 _KNOWS = "This is what you know. Answer from it where a question touches it, in your own words:"
 
 
@@ -59,8 +60,8 @@ class Chat:
 
     async def reply(
         self, history: History, instructions: str, tools: Sequence[Tool]
-    ) -> AsyncIterator[TextDelta | ToolCall]:
-        """The next reply, as the server writes it; calls of tools come at its end.
+    ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
+        """The next reply, as the server writes it; calls of tools come at its end, then the tokens, if it counts them.
 
         Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short, a persona
         that knows more than fits.
@@ -71,6 +72,7 @@ class Chat:
         calls = _Calls({})
         request = self._request(history, instructions, tools)
         ended = False
+        usage: Usage | None = None
         stream: Any = None
         try:
             async with asyncio.timeout_at(deadline):
@@ -80,6 +82,7 @@ class Chat:
                     chunk = await anext(stream, None)
                 if chunk is None:
                     break
+                usage = _counted(chunk.usage) or usage
                 if not chunk.choices:  # a count of tokens, or a sign of life
                     continue
                 choice = chunk.choices[0]
@@ -100,14 +103,20 @@ class Chat:
             raise StageError(f"the language model at {self._where} broke off in the middle of its reply; ask again")
         for call in calls.complete():
             yield call
+        if usage is not None:
+            yield usage
 
     def _request(self, history: History, instructions: str, tools: Sequence[Tool]) -> dict[str, Any]:
         head = [{"role": "system", "content": instructions}] if instructions else []
+        waited = history and history[-1].role == "user" and not history[-1].text.strip()
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": head + [self._message(item) for item in history if item.text.strip()],
+            "messages": head + [self._message(item) for item in _joined(history) if item.text.strip()],
             "stream": True,
+            "stream_options": {"include_usage": True},
         }
+        if waited:
+            request["messages"].append({"role": "system", "content": _SILENCE})
         if tools:
             request["tools"] = [
                 {
@@ -116,6 +125,8 @@ class Chat:
                 }
                 for t in tools
             ]
+            if choice := _choice(tools):
+                request["tool_choice"] = choice
         return request
 
     def _failure(self, error: Exception) -> type[StageError]:
@@ -123,10 +134,16 @@ class Chat:
         too_long = getattr(error, "code", None) == "context_length_exceeded"
         return BadInput if too_long else StageError
 
-    def _message(self, item: Said) -> dict[str, str]:
+    def _message(self, item: Said) -> dict[str, Any]:
         if item.role == "knowledge":
             return {"role": "system", "content": self._informed(item.text)}
-        if item.role == "tool":  # the conversation keeps the result of a call, not the call's number
+        if item.role == "call":
+            function = {"name": item.function, "arguments": item.text}
+            called = [{"id": item.call_id, "type": "function", "function": function}]
+            return {"role": "assistant", "content": None, "tool_calls": called}
+        if item.role == "tool" and item.call_id:
+            return {"role": "tool", "tool_call_id": item.call_id, "content": item.text}
+        if item.role == "tool":  # nobody knows any more which call it answers
             return {"role": "system", "content": f"Result of the function: {item.text}"}
         # A dash tells the model that it was interrupted there, in the way books write it.
         return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
@@ -165,6 +182,36 @@ class Chat:
                 return f"the language model at {where} reported an error: {error}"
             case _:
                 return f"the language model at {where} sent what is no chat completion; ask again"
+
+
+def _choice(tools: Sequence[Tool]) -> str | dict[str, Any] | None:
+    """What the model is told of tools that must be called; None leaves it to the model."""
+    must = [tool.name for tool in tools if tool.must]
+    if len(must) == 1:
+        return {"type": "function", "function": {"name": must[0]}}
+    return "required" if must else None
+
+
+def _counted(usage: Any) -> Usage | None:
+    if usage is None:
+        return None
+    cached = getattr(usage.prompt_tokens_details, "cached_tokens", None)
+    return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached or 0)
+
+
+def _joined(history: History) -> list[Said]:
+    """The items with each result right behind its call, as servers insist; a call without a result is left out."""
+    results = {item.call_id: item for item in history if item.role == "tool" and item.call_id}
+    called = {item.call_id for item in history if item.role == "call"}
+    joined: list[Said] = []
+    for item in history:
+        if item.role == "call" and (result := results.get(item.call_id)):
+            joined += [item, replace(result, text=result.text.strip() or "nothing")]
+        elif item.role == "tool" and item.call_id not in called:
+            joined.append(replace(item, call_id=""))
+        elif item.role not in ("call", "tool"):
+            joined.append(item)
+    return joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ray import serve
 
 from actors.engines import resolve
 from actors.replica import Watch
-from streaming.stages import History, Responder, TextDelta, Tool, ToolCall
+from streaming.stages import History, Responder, TextDelta, Tool, ToolCall, Usage
 
 HUNG_S = 120.0
 """A model behind a URL may think for long before its first word; the session's own deadline comes first."""
@@ -29,7 +29,7 @@ class Language:
 
     async def reply(
         self, history: History, instructions: str, tools: Sequence[Tool]
-    ) -> AsyncIterator[TextDelta | ToolCall]:
+    ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
         """``streaming.stages.Responder.reply``."""
         async with aclosing(self._watch.over(self._engine.reply(history, instructions, tools))) as pieces:
             async for piece in pieces:

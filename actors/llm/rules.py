@@ -38,7 +38,8 @@ def manner(text: str, history: History, now: Callable[[], datetime], me: str) ->
     plain = re.sub(r"[^\w\s']+", " ", text.lower().replace("’", "'"))
     plain = " ".join(plain.split())
     if not plain:
-        return "I heard nothing. Please say it again."
+        waited = not text and any(item.role == "assistant" for item in history)
+        return "Are you still there? Ask me anything you like." if waited else "I heard nothing. Please say it again."
     if foreign(text):
         return _ENGLISH_ONLY
     return _clock(plain, now) or _named(text, plain, history, me) or _again(plain, history)

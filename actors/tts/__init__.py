@@ -2,5 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 ENGINES = {"hibari": "actors.tts.hibari:Hibari"}
 """Name in the settings -> "module:Class", imported only when it is asked for (actors.engines.resolve)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """What an engine can speak as, told without loading it."""
+
+    clones: bool = False
+    """True: it also speaks with voices that people bring, named by their id (actors/tts/voices.py)."""
+    voices: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Its own voices: name -> language, ISO 639-1."""
+
+
+SKILLS = {"hibari": Skill(clones=False, voices={"default": "en"})}
+"""Engine name -> its skill. An engine that is not listed speaks with what it knows, and clones nothing."""

@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from serve_app import page
 from serve_app.gateway.auth import Door, Guard
+from serve_app.gateway.avatars import avatar_routes
 from serve_app.gateway.completions import completions
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
@@ -24,13 +25,16 @@ from serve_app.gateway.library import library
 from serve_app.gateway.realtime import Connection
 from serve_app.gateway.rest import rest
 from serve_app.gateway.twins import twins
+from serve_app.gateway.voices import voice_routes
 from serve_app.persona import PersonaUnknown
 
 
-def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Door | None = None) -> FastAPI:
+def build_gateway(
+    house: House, idle_of: Callable[[str], Path | None], door: Door | None = None, voice_engine: str = ""
+) -> FastAPI:
     """The application. ``idle_of`` gives the idle loop of an avatar, or None for one that nobody knows.
 
-    ``door`` None is open to everybody but the pages of other hosts.
+    ``door`` None is open to everybody but the pages of other hosts. ``voice_engine`` is the name of what speaks.
     """
     app = FastAPI(title="Realtime Avatar", docs_url=None, redoc_url=None)
     door = door or Door()
@@ -59,6 +63,8 @@ def build_gateway(house: House, idle_of: Callable[[str], Path | None], door: Doo
             raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
         return FileResponse(path, media_type="video/mp4")
 
+    app.include_router(avatar_routes(house.stages.avatar.id))
+    app.include_router(voice_routes(house, voice_engine))
     if house.archive:
         app.include_router(library(house.archive.store))
 

@@ -1,8 +1,8 @@
 """The door: who may come in, from which pages, and what is said to whoever may not.
 
 Without any key it is open, on the loopback address only, and closed to pages of other hosts. With keys everything
-that speaks, writes or reads a conversation asks for one; the page itself, the idle loops, health and metrics do not.
-A refusal is an HTTP status with a sentence, before a socket is opened. What a guest uses is counted in guest.py.
+that speaks, writes, lists or reads a conversation asks for one; the page itself, avatars' pictures, health and metrics
+do not. A refusal is an HTTP status with a sentence, before a socket is opened. guest.py counts what a guest uses.
 """
 
 from __future__ import annotations
@@ -210,8 +210,10 @@ class Guard:
 
 
 def _guarded(method: str, path: str) -> bool:
-    """Reading the page, the idle loops, health and metrics needs no key; everything else does."""
-    return method not in ("GET", "HEAD") or path.startswith(("/v1/", "/conversation"))
+    """Reading the page, an avatar's pictures, health and metrics needs no key; everything else does."""
+    pictures = path.endswith(("/idle.mp4", "/portrait.jpg"))  # a page shows them by their address alone
+    asks = path.startswith(("/v1/", "/conversation", "/voices")) or (path.startswith("/avatars") and not pictures)
+    return method not in ("GET", "HEAD") or asks
 
 
 def _token(headers: Headers, offered: Sequence[str]) -> str:

@@ -62,6 +62,6 @@ def _session(session: dict[str, Any]) -> dict[str, Any]:
         "input_audio_transcription": sound["input"]["transcription"],
         "turn_detection": sound["input"]["turn_detection"],
         "temperature": session.get("temperature", 0.8),
-        "max_response_output_tokens": "inf",
+        "max_response_output_tokens": session["max_output_tokens"],
     }
     return {**{key: value for key, value in session.items() if key not in ("audio", "output_modalities")}, **flat}

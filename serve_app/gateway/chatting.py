@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Literal
 
 from pydantic import BaseModel
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from serve_app.gateway.house import House
 from serve_app.gateway.refusals import Refusal, bad
 from serve_app.gateway.streams import answers
-from streaming.stages import History, Said, TextDelta, Tool, ToolCall
+from streaming.stages import History, Said, TextDelta, Tool, ToolCall, Usage
 
 MOST = 32_000
 """Characters of all messages together: about eight thousand tokens, what small language models read at once."""
@@ -60,10 +61,14 @@ def heard(lines: Sequence[Line]) -> History:
     return tuple(said)
 
 
-def replied(house: House, history: History, tools: Sequence[Tool] = ()) -> AsyncGenerator[TextDelta | ToolCall]:
+async def replied(house: House, history: History, tools: Sequence[Tool] = ()) -> AsyncGenerator[TextDelta | ToolCall]:
     """The next reply. The service's own instructions are added unless the client gives some. Raises Refusal (503)."""
     own = any(item.role == "system" for item in history)
     driving = house.usual
     instructions = "" if own else driving.instructions
     informed = driving.informed(history)
-    return answers(lambda: house.stages.responder.reply(informed, instructions, tools), "llm", driving)
+    pieces = answers(lambda: house.stages.responder.reply(informed, instructions, tools), "llm", driving)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if not isinstance(piece, Usage):
+                yield piece

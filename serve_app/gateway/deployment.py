@@ -51,7 +51,7 @@ class GatewayReplica:
         house = House(
             remote_stages(settings), settings.reporting_pace(), settings.driving(), archive=kept, cast=cast_of(settings)
         )
-        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door)))
+        server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")
         async with asyncio.timeout(STARTED_S):
             while not server.started:

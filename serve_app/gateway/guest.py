@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from serve_app.gateway.keys import Key
 from serve_app.gateway.ledger import Ledger, Used
-from streaming.commands import Audio, ReplyDelta, Show
+from streaming.commands import Audio, Cut, Ended, ReplyDelta, Show
 from streaming.events import Event, Heard
 from streaming.media import MIC_RATE, RATE, samples
 from streaming.session import ClientOrder
@@ -66,6 +67,8 @@ class Guest:
         self._used = Used(sessions=1)
         self._before = 0.0
         self._written = clock()
+        self._pieces: Counter[int] = Counter()
+        """Counted of replies under way: the language model's own count, if it comes, takes their place."""
         self.settle()
 
     # ---- what the connection tells -------------------------------------------------------------------------
@@ -81,8 +84,12 @@ class Guest:
             match order.message:
                 case Audio(_, _, pcm):
                     self._used.spoken_s += samples(pcm) / RATE
-                case ReplyDelta():
+                case ReplyDelta(turn):
                     self._used.tokens += 1
+                    self._pieces[turn] += 1
+                case Ended(turn, usage=usage) | Cut(turn, usage=usage):
+                    pieces = self._pieces.pop(turn, 0)
+                    self._used.tokens += usage.written - pieces if usage else 0
                 case _:
                     pass
 

@@ -51,6 +51,10 @@ class Items:
         """What the conversation calls it."""
         return self._own[name]
 
+    def characters(self) -> int:
+        """Of all items together."""
+        return sum(map(characters, self._items.values()))
+
     def drop(self, name: str) -> None:
         """Take an item out."""
         self._order.remove(name)
@@ -101,6 +105,12 @@ def said_by(item: Item, turn: int) -> Said:
     text = " ".join(filter(None, (_words(part) for part in item["content"]))).strip()
     # A reply that was spoken elsewhere is of none of our turns.
     return Said(role, text, 0 if role == "assistant" else turn, id=name)
+
+
+def characters(item: Item) -> int:
+    """Length of what a language model reads of an item."""
+    parts = sum(len(_words(part)) for part in item.get("content", ()))
+    return parts + len(item.get("arguments", "")) + len(item.get("output", ""))
 
 
 def _words(part: Item) -> str:

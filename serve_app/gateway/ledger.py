@@ -22,7 +22,7 @@ class Used:
     spoken_s: float = 0.0
     """Seconds of speech that the avatar was made to say."""
     tokens: int = 0
-    """Pieces in which the language model's text came: one token each from a chat model."""
+    """Written by the language model: its own count, or the pieces in which its text came if it does not count."""
 
     @property
     def audio_s(self) -> float:

@@ -12,17 +12,19 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.gateway.asking import asked_for
 from serve_app.gateway.audio import FromClient
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.items import said_by, shown
 from serve_app.gateway.ladder import Told
-from serve_app.gateway.wire import Conduct
-from serve_app.gateway.wishes import ClientError, modality, tool_of, tools_of
-from serve_app.persona import Cast, PersonaUnknown
+from serve_app.gateway.wishes import ClientError
+from serve_app.persona import Cast
 from streaming.events import (
     Added,
     Dropped,
     Event,
     Heard,
+    PictureLost,
     Played,
     Removed,
     Requested,
@@ -40,6 +42,9 @@ BUFFER_MOST = 60 * MIC_RATE
 """Samples of a turn that the client ends itself: what one call of recognition can take."""
 BLOCK = MIC_RATE // 5
 """Samples of one Heard when a whole turn comes at once: the listener judges 200 ms at a time."""
+
+ASIDES_MOST = 4
+"""Replies beside the conversation at once: each holds the language model for as long as it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,7 @@ class Incoming:
             case "response.create":
                 return self._respond(event.get("response") or {})
             case "response.cancel" | "output_audio_buffer.clear":
-                if conduct.active is None:
-                    raise ClientError("response_cancel_not_active", "Cancellation failed: no active response found")
-                conduct.stopped = conduct.active.turn
-                return [Stopped()]
+                return self._cancel(event.get("response_id"))
             case _:
                 return self._avatar(event)
 
@@ -141,6 +143,8 @@ class Incoming:
                 return [TalkReleased(self._mic)]
             case "avatar.say":
                 return self._say(str(event["text"]))
+            case "avatar.keyframe":
+                return [PictureLost()]
             case "avatar.playhead":
                 return [Played(int(event["turn"]), int(event["pts"]))]
             case "avatar.hello":
@@ -162,12 +166,7 @@ class Incoming:
         if not isinstance(session, dict):
             raise ClientError("invalid_value", "session is an object", param="session")
         conduct = self._conduct
-        wishes = conduct.wishes.with_update(session)
-        try:
-            conduct.cast.find(wishes.persona)
-        except PersonaUnknown as error:
-            raise ClientError("unknown_persona", str(error), param="avatar.persona") from None
-        conduct.wishes = wishes
+        conduct.choose(conduct.wishes.with_update(session))
         if conduct.wishes.heard != self._form:
             self._form = conduct.wishes.heard
             self._from_client = FromClient(self._form)
@@ -219,7 +218,7 @@ class Incoming:
                 "item_create_invalid_previous_item_id", f"there is no item {after!r}", param="previous_item_id"
             )
         item["id"] = name
-        said = said_by(item, max(conduct.responses, default=0) + 1)
+        said = said_by(item, max([0, *conduct.responses]) + 1)
         if not said.text and said.role != "tool" and not _has_sound(item):
             raise ClientError("empty_text", "the message has no text; write something first", param="item.content")
         if len(said.text) > TEXT_MOST and said.role != "tool":
@@ -234,8 +233,8 @@ class Incoming:
         """A typed message for which everything else stops."""
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text.strip()}]}
         added = self._create(item, None)
-        self._conduct.waiting = self._conduct.wishes.silent, None
-        self._conduct.stopped = max(self._conduct.responses, default=0)
+        self._conduct.waiting = self._conduct.usual
+        self._conduct.stopped = max([0, *self._conduct.responses])
         return [Dropped(), Stopped(), *added, Requested()]
 
     def _known(self, event: dict[str, Any], verb: str) -> str:
@@ -259,23 +258,39 @@ class Incoming:
                 f"Audio content of {length} ms is already shorter than {audio_end_ms} ms",
                 param="audio_end_ms",
             )
+        if self._conduct.wishes.interrupts and not response.over and self._conduct.stopped != response.turn:
+            # It was meant for the reply before: a client that hears late of our own interruption names the newest one.
+            place = {"item_id": name, "content_index": 0, "audio_end_ms": int(audio_end_ms)}
+            return [("conversation.item.truncated", place)]
         self._conduct.stopped = response.turn
         return [Truncated(response.turn, min(pts, response.samples))]
 
     def _respond(self, wanted: dict[str, Any]) -> list[Answer]:
         conduct = self._conduct
-        if wanted.get("conversation") == "none" or wanted.get("input"):
-            raise ClientError("unsupported", "replies outside the conversation are not to be had; leave `input` out")
+        asked, requested = asked_for(wanted, conduct)
+        if asked.apart and asked.silent:
+            if conduct.aside >= ASIDES_MOST:
+                says = f"{ASIDES_MOST} responses beside the conversation are under way; wait for one to be done"
+                raise ClientError("too_many_responses", says)
+            conduct.asides.append(asked)
+            return [requested]
         if conduct.active is not None or conduct.waiting:
             code = "conversation_already_has_active_response"
             raise ClientError(code, "Conversation already has an active response; wait for response.done or cancel it")
-        modalities = wanted.get("output_modalities", wanted.get("modalities"))
-        silent = conduct.wishes.silent if modalities is None else modality(modalities)
-        tools = None if wanted.get("tools") is None else tuple(map(tool_of, tools_of(wanted["tools"])))
-        if wanted.get("tool_choice", "auto") == "none":
-            tools = ()
-        conduct.waiting = silent, wanted.get("metadata")
-        return [Requested(wanted.get("instructions"), tools, silent)]
+        conduct.waiting = asked
+        return [requested]
+
+    def _cancel(self, name: Any) -> list[Answer]:
+        conduct = self._conduct
+        active = conduct.active
+        named = next((one for one in conduct.responses.values() if one.id == name and not one.over), None)
+        response = active if name is None else named
+        if response is None:
+            raise ClientError("response_cancel_not_active", "Cancellation failed: no active response found")
+        if response.turn < 0:
+            return [Stopped(response.turn)]
+        conduct.stopped = response.turn
+        return [Stopped()]
 
 
 def check_session(session: dict[str, Any], cast: Cast) -> None:

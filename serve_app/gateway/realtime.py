@@ -20,12 +20,13 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway import beta, resuming
 from serve_app.gateway.auth import session_of
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.guest import CLOSE_SPENT, guest_of
 from serve_app.gateway.house import House
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.outbox import Missed, Outbox, OutboxFull
 from serve_app.gateway.reading import Hello, Incoming
-from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Conduct, Outgoing, of_error
+from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Outgoing, of_error
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Keeper
 from serve_app.store import StaleEpoch

@@ -17,16 +17,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.reading import Hello, Incoming
-from serve_app.gateway.wire import Conduct, Outgoing
+from serve_app.gateway.wire import Outgoing
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Archive, Keeper
 from serve_app.store import StaleEpoch, Stored
 from streaming.commands import Audio, Command, Ended, Frames, Show
 from streaming.conversation import Conversation
 from streaming.events import Event, Rejoined
-from streaming.journal import canonical, decode, encode
+from streaming.journal import JournalError, canonical, decode, encode
 from streaming.recalling import Recalling, blank, note
 from streaming.session import ClientOrder
 
@@ -170,7 +171,18 @@ class TakenUp:
 
 
 def take_up(taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
-    """Do again what was noted, on the session's fresh ``conduct`` and ``outgoing``."""
+    """Do again what was noted, on the session's fresh ``conduct`` and ``outgoing``.
+
+    Raises ClientError if an earlier release of ours noted it, which we cannot read.
+    """
+    try:
+        return _taken_up(taken, hello, conduct, outgoing)
+    except JournalError as error:
+        log.warning("session %s cannot be taken up: %s", hello.session, error)
+        raise _refused("that conversation was begun with another release; a new one has begun") from error
+
+
+def _taken_up(taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
     recalling = recalled(taken)
     incoming = Incoming(conduct)
     orders: dict[int, ClientOrder | Told] = {}

@@ -9,16 +9,17 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, assert_never
 
-from serve_app.gateway.audio import PCM16K, ToClient
+from serve_app.gateway.audio import ToClient
 from serve_app.gateway.beta import in_beta
-from serve_app.gateway.items import Items, message
+from serve_app.gateway.conduct import Conduct
+from serve_app.gateway.items import message
 from serve_app.gateway.ladder import Response, Told
-from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
-from serve_app.persona import Cast, Persona
+from serve_app.gateway.wishes import ClientError
 from streaming.commands import (
+    AsideBegun,
     Audio,
     Called,
     Cancel,
@@ -37,11 +38,11 @@ from streaming.commands import (
     StateChanged,
     Trimmed,
     UserCaption,
+    Waited,
 )
 from streaming.media import MIC_RATE, RATE, Flag, Kind, Unit, pack, samples
-from streaming.pace import Pace
-from streaming.session import ClientOrder, Driving
-from streaming.stages import Avatar, Said
+from streaming.session import ClientOrder
+from streaming.stages import Said
 
 SUBPROTOCOL = "realtime-avatar.v1"
 """Offered by clients that take media as binary messages on the same socket."""
@@ -49,90 +50,6 @@ STOCK = "realtime"
 """Chosen only where it is offered."""
 KEPT = 8
 """Responses of which the client may still speak."""
-
-
-class Conduct:
-    """What both directions of one client's socket must agree on."""
-
-    def __init__(
-        self,
-        session: str,
-        avatar: Avatar,
-        pace: Pace | None = None,
-        *,
-        own: bool,
-        cast: Cast | None = None,
-        persona: str = "",
-    ) -> None:
-        """``avatar`` is shown where a persona has none of its own; ``persona`` is who was asked for at the door."""
-        self.session = session
-        self._avatar = avatar
-        self.cast = cast or Cast()
-        self.own = own
-        """It offered ``realtime-avatar.v1``."""
-        usual = usual_detection(pace or Pace())
-        wishes = Wishes("h264", True, heard=PCM16K, detection=usual) if own else Wishes(detection=usual)
-        self.wishes = replace(wishes, persona=persona)
-        self.items = Items()
-        self.responses: dict[int, Response] = {}
-        self.waiting: tuple[bool, Any] | None = None
-        """Of the reply that was asked for and has not begun: text only, and its metadata."""
-        self.spoke_from = self.spoke_until = 0
-        """Microphone samples of the newest speech."""
-        self.added: set[str] = set()
-        """Items of the client's that it was not told of yet."""
-        self.stopped = 0
-        """The newest reply that the client itself stopped."""
-        self.resume_token: str | None = None
-        """With it the conversation can be taken up again; None if it cannot."""
-
-    @property
-    def persona(self) -> Persona:
-        """Who speaks."""
-        return self.cast.find(self.wishes.persona)
-
-    @property
-    def avatar(self) -> Avatar:
-        """The face that is shown."""
-        return self.persona.avatar or self._avatar
-
-    @property
-    def greeting(self) -> str:
-        """What is said when the client has joined. Stock clients expect nothing unasked: they ask for a persona."""
-        wishes = self.wishes
-        wanted = (self.own or wishes.persona) if wishes.greeting is None else wishes.greeting
-        return self.persona.greeting if wanted else ""
-
-    @property
-    def active(self) -> Response | None:
-        """The response that is under way, as far as the client knows."""
-        newest = max(self.responses, default=0)
-        return None if not newest or self.responses[newest].over else self.responses[newest]
-
-    def response_of(self, item: str) -> Response | None:
-        """The response whose message this item is."""
-        return next((response for response in self.responses.values() if response.message == item), None)
-
-    def described(self) -> dict[str, Any]:
-        """The session as its client is shown it."""
-        shown = self.wishes.described(self.session, self.avatar)
-        shown["avatar"]["persona"] = self.persona.id
-        if self.resume_token:
-            shown["avatar"]["resume_token"] = self.resume_token
-        return shown
-
-    def refuse_late(self, before: Wishes) -> None:
-        """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
-        now, find = self.wishes, self.cast.find
-        persona = find(now.persona) is find(before.persona)
-        for what, same in {"video": now.codec == before.codec, "persona": persona}.items():
-            if not same:
-                self.wishes = before
-                raise ClientError("too_late", f"choose the {what} before the first word")
-
-    def driving(self, usual: Driving) -> Driving:
-        """What goes with every call of a stage: what the client chose itself counts more than the persona."""
-        return self.wishes.driving(self.persona.driving(usual), self.cast.voices)
 
 
 class Outgoing:
@@ -146,6 +63,8 @@ class Outgoing:
         """Number of the newest message."""
         self._words_until = (0, 0)
         self._speech: str | None = None
+        self._silence: str | None = None
+        """The item that nobody spoke, until it is stored."""
         self._announced = False
         """True once a reply's interruption told of the speech that the next state tells of."""
         self._to_client: tuple[int, ToClient] | None = None
@@ -181,7 +100,8 @@ class Outgoing:
             case Resume(turn):
                 yield from self._own("avatar.resume", turn=turn)
             case Cancel(turn):
-                yield from self._own("avatar.flush", turn=turn)
+                if turn > 0:
+                    yield from self._own("avatar.flush", turn=turn)
             case HangUp(reason):
                 yield from self._own("avatar.state", state="closed", reason=reason)
             case Remember(item):
@@ -209,12 +129,22 @@ class Outgoing:
                 yield from self._frames(shown)
             case Called(turn, name, call):
                 yield from self._response(turn).called(name, call)
-            case Ended(turn, pts, idle_frame):
-                yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
+            case Ended(turn, pts, idle_frame, usage, limited):
+                if turn > 0:
+                    yield from self._own("avatar.end", turn=turn, pts=pts, idle_frame=idle_frame)
                 self._response(turn).samples = max(self._response(turn).samples, pts)
-                yield from self._response(turn).ended()
-            case Cut():
-                yield from self._cut(shown)
+                yield from self._response(turn).ended(usage, limited=limited)
+                self._forget(turn)
+            case Cut(turn, _, text, usage):
+                if turn > 0:
+                    yield from self._cut(shown)
+                else:
+                    yield from self._response(turn).cut(text, "client_cancelled", usage)
+                    self._forget(turn)
+            case AsideBegun(turn):
+                yield from self._response(turn).begun()
+            case Waited():
+                yield self._waited(shown)
             case Trimmed():
                 yield from self._trimmed(shown)
             case Failed():
@@ -243,7 +173,16 @@ class Outgoing:
         if spoken_over:
             self._announced = True
             yield self._speech_started()
-        yield from self._response(cut.turn).cut(cut.text, "turn_detected" if spoken_over else "client_cancelled")
+        reason = "turn_detected" if spoken_over else "client_cancelled"
+        yield from self._response(cut.turn).cut(cut.text, reason, cut.usage)
+
+    def _waited(self, waited: Waited) -> Told:
+        """Nobody spoke: the silence is an item like any that was spoken."""
+        self._silence = self._conduct.items.fresh()
+        start, stop = (at * 1000 // MIC_RATE for at in (waited.start, waited.stop))
+        self._conduct.spoke_from, self._conduct.spoke_until = waited.start, waited.stop
+        place = {"audio_start_ms": start, "audio_end_ms": stop, "item_id": self._silence}
+        return "input_audio_buffer.timeout_triggered", place
 
     def _speech_started(self) -> Told:
         self._speech = self._speech or self._conduct.items.fresh()
@@ -257,13 +196,20 @@ class Outgoing:
     def _response(self, turn: int) -> Response:
         conduct = self._conduct
         if turn not in conduct.responses:
-            silent, metadata = conduct.waiting or (conduct.wishes.silent, None)
-            conduct.waiting = None
+            if turn < 0:
+                asked = conduct.asides.popleft()
+            else:
+                asked, conduct.waiting = conduct.waiting or conduct.usual, None
             sound = {"output": {"format": conduct.wishes.spoken.described(), "voice": conduct.wishes.voice}}
-            conduct.responses[turn] = Response(turn, silent, conduct.items, sound, metadata)
-            for old in sorted(conduct.responses)[:-KEPT]:
+            conduct.responses[turn] = Response(turn, asked, conduct.items, sound)
+            for old in sorted(turn for turn in conduct.responses if turn > 0)[:-KEPT]:
                 del conduct.responses[old]
         return conduct.responses[turn]
+
+    def _forget(self, turn: int) -> None:
+        """Nobody can speak any more of what was said beside the conversation, once it is over."""
+        if turn < 0:
+            del self._conduct.responses[turn]
 
     def _audio(self, audio: Audio) -> Iterator[Told | bytes]:
         turn, until = self._words_until
@@ -298,10 +244,10 @@ class Outgoing:
             item = conduct.items[said.id]
             before = conduct.items.put(item, said.id)
         elif said.role == "user":
-            name = self._speech or conduct.items.fresh()
+            name = self._silence or self._speech or conduct.items.fresh()
             if self._speech:
                 yield from self._speech_stopped()
-            self._speech = None
+            self._speech = self._silence = None
             item = message(name, "user", [{"type": "input_audio", "transcript": None}])
             before = conduct.items.put(item, said.name)
             yield "input_audio_buffer.committed", {"previous_item_id": before, "item_id": name}

@@ -5,7 +5,7 @@ GA and beta spellings are read; the GA one is shown. This file knows neither soc
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,9 +16,11 @@ from streaming.pace import PATIENCE, Pace
 from streaming.session import Driving
 from streaming.stages import Avatar, Codec, Tool
 
+USUAL_THRESHOLD = 0.5
+"""Whatever the service's own listener takes for a voice."""
 SERVER_VAD: dict[str, Any] = {
     "type": "server_vad",
-    "threshold": 0.5,
+    "threshold": USUAL_THRESHOLD,
     "prefix_padding_ms": 300,
     "silence_duration_ms": 500,
     "create_response": True,
@@ -42,8 +44,10 @@ def usual_detection(pace: Pace) -> dict[str, Any]:
     return {**SERVER_VAD, "silence_duration_ms": silence, "prefix_padding_ms": padding}
 
 
-LIMITS = {"prefix_padding_ms": (0, 2_000), "silence_duration_ms": (200, 5_000)}
+LIMITS = {"prefix_padding_ms": (0, 2_000), "silence_duration_ms": (200, 5_000), "idle_timeout_ms": (5_000, 30_000)}
 """Milliseconds. Less silence than the listener needs to hear a pause cannot be told."""
+TOKENS_MOST = 4_096
+"""Of one reply, if the client sets a limit."""
 INSTRUCTIONS_MOST = 32_000
 """Characters: what a model with a small context can still read."""
 TOOLS_MOST = 128
@@ -69,6 +73,8 @@ class Wishes:
     """Of the face; None shows none."""
     sees_avatar: bool = False
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
+    face: str = ""
+    """Id of the avatar; empty: the persona's."""
     persona: str = ""
     """Its name; empty: whoever speaks where nobody is asked for."""
     greeting: bool | None = None
@@ -78,6 +84,9 @@ class Wishes:
     silent: bool = False
     """Text only."""
     tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str | Mapping[str, Any] = "auto"
+    most: int | None = None
+    """Pieces of one reply; None has no limit."""
     heard: Format = PCM24K
     spoken: Format = PCM24K
     transcription: Mapping[str, Any] | None = None
@@ -91,6 +100,11 @@ class Wishes:
         """True if turns are found by listening."""
         return self.detection is not None
 
+    @property
+    def interrupts(self) -> bool:
+        """True if speech interrupts a reply without the client's doing."""
+        return self.detection is not None and self.detection["interrupt_response"]
+
     def with_update(self, session: Mapping[str, Any]) -> Wishes:
         """These wishes after a ``session.update``. Raises ClientError for what we do not have."""
         wishes = self
@@ -99,6 +113,8 @@ class Wishes:
                 wishes = _READERS[key](wishes, value)
             elif key not in ("id", "object", "type", "expires_at", "client_secret"):
                 wishes = replace(wishes, rest={**wishes.rest, key: value})
+        if "tool_choice" in session:
+            chosen(wishes.tools, wishes.tool_choice)
         return wishes
 
     def agreed(self, pace: Pace, *, answers: bool, judged: bool) -> Agreed:
@@ -112,6 +128,7 @@ class Wishes:
         if self.detection["type"] == "server_vad":
             pace = pace.with_silence(self.detection["silence_duration_ms"])
             pace = pace.with_pre_roll(self.detection["prefix_padding_ms"])
+            pace = pace.with_idle_timeout(self.detection["idle_timeout_ms"])
         elif judged:
             pace = pace.with_eagerness(self.detection["eagerness"])
         created, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
@@ -123,12 +140,17 @@ class Wishes:
         ``voices``: names that the voice engine knows, None if any may be one. A name that is none changes nothing.
         """
         known = self.voice not in THEIR_VOICES if voices is None else self.voice in voices
-        chosen = known and self.voice != "default"
+        own_voice = known and self.voice != "default"
+        named = [tool["name"] for tool in self.tools]
+        threshold = (self.detection or {}).get("threshold", USUAL_THRESHOLD)
+        there = isinstance(self.tool_choice, str) or self.tool_choice["name"] in named
         return replace(
             usual,
-            voice=self.voice if chosen else usual.voice,
+            voice=self.voice if own_voice else usual.voice,
             instructions=self.instructions or usual.instructions,
-            tools=tuple(map(tool_of, self.tools)),
+            tools=chosen(self.tools, self.tool_choice if there and named else "auto"),
+            most=self.most,
+            threshold=None if threshold == USUAL_THRESHOLD else threshold,
         )
 
     def described(self, session: str, avatar: Avatar) -> dict[str, Any]:
@@ -141,8 +163,8 @@ class Wishes:
             "output_modalities": self.modalities,
             "instructions": self.instructions,
             "tools": [dict(tool) for tool in self.tools],
-            "tool_choice": "auto",
-            "max_output_tokens": "inf",
+            "tool_choice": self.tool_choice if isinstance(self.tool_choice, str) else dict(self.tool_choice),
+            "max_output_tokens": "inf" if self.most is None else self.most,
             "truncation": "auto",
             "tracing": None,
             "prompt": None,
@@ -177,9 +199,22 @@ class Wishes:
         return ["text"] if self.silent else ["audio"]
 
 
-def tool_of(tool: Mapping[str, Any]) -> Tool:
+def tool_of(tool: Mapping[str, Any], *, must: bool = False) -> Tool:
     """A declared function."""
-    return Tool(tool["name"], tool.get("description") or "", tool.get("parameters") or {"type": "object"})
+    return Tool(tool["name"], tool.get("description") or "", tool.get("parameters") or {"type": "object"}, must)
+
+
+def chosen(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any]) -> tuple[Tool, ...]:
+    """The functions that a reply may call, those that it has to call marked. Raises ClientError."""
+    if choice == "none":
+        return ()
+    named = None if isinstance(choice, str) else choice["name"]
+    if choice != "auto" and not any(named in (None, tool["name"]) for tool in tools):
+        what = "any" if named is None else f"called {named!r}"
+        raise ClientError(
+            "invalid_value", f"there is no function {what} to call; declare it in tools", param="tool_choice"
+        )
+    return tuple(tool_of(tool, must=choice == "required" or tool["name"] == named) for tool in tools)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------
@@ -205,6 +240,7 @@ _BETA = {
     "output_audio_format": "audio.output.format",
     "input_audio_transcription": "audio.input.transcription",
     "turn_detection": "audio.input.turn_detection",
+    "max_response_output_tokens": "max_output_tokens",
 }
 
 
@@ -234,6 +270,26 @@ def tools_of(value: Any) -> tuple[Mapping[str, Any], ...]:
     return tools
 
 
+def choice_of(value: Any) -> str | Mapping[str, Any]:
+    """How functions are chosen, checked but for the names. Raises ClientError."""
+    if value in ("auto", "none", "required"):
+        return value
+    if isinstance(value, dict) and value.get("type") == "function" and isinstance(value.get("name"), str):
+        return {"type": "function", "name": value["name"]}
+    says = 'tool_choice is "auto", "none", "required" or {"type": "function", "name": …}'
+    raise ClientError("invalid_value", f"{says}, not {value!r}", param="tool_choice")
+
+
+def most_of(value: Any) -> int | None:
+    """The most tokens of a reply; None has no limit. Raises ClientError."""
+    if value in (None, "inf"):
+        return None
+    if type(value) is int and 1 <= value <= TOKENS_MOST:
+        return value
+    says = f'max_output_tokens is 1 to {TOKENS_MOST} or "inf", not {value!r}'
+    raise ClientError("invalid_value", says, param="max_output_tokens")
+
+
 def _detection(wishes: Wishes, value: Any) -> Wishes:
     if value is None:
         return replace(wishes, detection=None)
@@ -247,6 +303,9 @@ def _detection(wishes: Wishes, value: Any) -> Wishes:
     for name, (least, most) in LIMITS.items():
         if name in given and not (isinstance(given[name], int) and least <= given[name] <= most):
             raise ClientError("invalid_value", f"{name} is {least} to {most} ms, not {given[name]!r}", param=name)
+    threshold = given.get("threshold", USUAL_THRESHOLD)
+    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
+        raise ClientError("invalid_value", f"threshold is 0.0 to 1.0, not {threshold!r}", param="threshold")
     return replace(wishes, detection={**usual, **given})
 
 
@@ -263,6 +322,9 @@ def _format(which: str) -> Any:
 def _avatar(wishes: Wishes, value: Any) -> Wishes:
     given = value or {}
     persona, greeting = given.get("persona", wishes.persona), given.get("greeting", wishes.greeting)
+    face = given.get("id", wishes.face)
+    if not isinstance(face, str):
+        raise ClientError("invalid_value", f"an avatar's id is a text, not {face!r}", param="avatar.id")
     if not isinstance(persona, str):
         raise ClientError("invalid_value", f"persona is a name, not {persona!r}", param="avatar.persona")
     if not isinstance(greeting, bool | None):
@@ -270,13 +332,15 @@ def _avatar(wishes: Wishes, value: Any) -> Wishes:
     codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
+    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting, face=face)
 
 
 _READERS: dict[str, Any] = {
     "instructions": _instructions,
     "output_modalities": lambda wishes, value: replace(wishes, silent=modality(value)),
     "tools": _tools,
+    "tool_choice": lambda wishes, value: replace(wishes, tool_choice=choice_of(value or "auto")),
+    "max_output_tokens": lambda wishes, value: replace(wishes, most=most_of(value)),
     "audio.input.format": _format("heard"),
     "audio.output.format": _format("spoken"),
     "audio.output.voice": lambda wishes, value: replace(wishes, voice=str(value)),

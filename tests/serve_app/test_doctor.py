@@ -102,6 +102,16 @@ def test_a_model_that_only_a_chosen_engine_needs_is_noted() -> None:
     assert lines(doctor.models(report)) == [f"note: {absent.name} is missing -> {absent.mend}"]
 
 
+def test_portraits_of_ones_own_are_a_part_that_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert lines(doctor.portraits()) == ["note: one's own need a part that is not set up -> avatar portrait setup"]
+    home = tmp_path / "realtime-avatar" / "portrait-import"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "python").touch()
+    (home / "ready").touch()
+    assert lines(doctor.portraits()) == ["ok: one's own can be taken in -> "]
+
+
 def test_a_stranger_with_our_name_is_named() -> None:
     owners = {"streaming": ["realtime-avatar", "mosaicml-streaming"]}
     assert lines(doctor.shadows(owners)) == [

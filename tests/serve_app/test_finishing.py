@@ -77,6 +77,14 @@ async def test_a_session_without_notes_just_ends(store: Store, clock: Clock) -> 
     assert await said(store) == []
 
 
+async def test_notes_of_another_release_cost_only_what_they_hold(store: Store, clock: Clock) -> None:
+    await talked(store)
+    await store.append("sess_1", 1, notes=['{"commands":[{"kind":"Sing"}],"event":null}'])
+    clock.now += 2 * PATIENCE_MS
+    assert await finish_abandoned(store, "other") == ["sess_1"]
+    assert await said(store) == [("user", "hi", False)]
+
+
 async def test_a_client_that_comes_back_at_that_moment_keeps_its_conversation(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

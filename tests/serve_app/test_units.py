@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from serve_app.gateway.wire import Conduct, Outgoing
+from serve_app.gateway.conduct import Conduct
+from serve_app.gateway.wire import Outgoing
 from serve_app.units import (
     BadMessage,
     Caption,

@@ -44,6 +44,7 @@ from streaming.events import (
     SpeechReady,
     SpeechStarted,
     StageFailed,
+    Stopped,
     Tick,
     Typed,
     UserSaying,
@@ -341,3 +342,9 @@ def test_the_idle_frame_of_a_reply_is_recalled() -> None:
     drawings = [c for event in spoken(speak, 48_000) for c in again.on(event) if isinstance(c, Animate)]
     assert [drawing.span.idle_frame for drawing in drawings] == [45]
     assert was.state == again.state
+
+
+def test_an_aside_does_not_disturb_what_is_taken_up_again() -> None:
+    aside = Requested(silent=True, history=(), apart=True)
+    _, again = recalled([*speaking(), aside, aside, ReplyText(-1, "No."), ReplyEnded(-1), Stopped(-2)])
+    assert again.state == "speaking" and again.history == (Said("user", "hi", 1),)

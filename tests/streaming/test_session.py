@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,7 +55,10 @@ from streaming.stages import (
     StageError,
     StageLost,
     TextDelta,
+    ToolCall,
     Transcript,
+    Usage,
+    Voicing,
     Word,
 )
 from tests.streaming.stories import pcm
@@ -403,3 +407,73 @@ async def test_a_pace_without_its_judge_is_logged(caplog: pytest.LogCaptureFixtu
 
 async def test_a_newer_pause_makes_an_older_judgement_worthless() -> None:
     assert await judgements(Sage(1), pauses=2) == [TurnJudged(True, 200)]
+
+
+class Counting:
+    """A responder that writes ``pieces`` and then says what it counted; it notes whether it was let finish."""
+
+    def __init__(self, *pieces: TextDelta | ToolCall | Usage) -> None:
+        self.pieces = pieces
+        self.given = 0
+
+    async def reply(
+        self, history: object, instructions: str, tools: object
+    ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
+        for piece in self.pieces:
+            self.given += 1
+            yield piece
+
+
+ONE_TWO = (TextDelta("One. "), TextDelta("Two."))
+
+
+async def test_the_tokens_that_the_language_model_counted_come_with_the_end() -> None:
+    room = Room(responder=Counting(*ONE_TWO, Usage(30, 4, 8)))
+    await room.live(Typed("hi"))
+    (ended,) = room.shown(Ended)
+    assert (ended.usage, ended.limited) == (Usage(30, 4, 8), False)
+    assert room.kept[-1] == Said("assistant", "One. Two.", 1)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "asked", "text", "limited"),
+    [(1, None, "One.", True), (None, 1, "One.", True), (1, 2, "One. Two.", False), (2, None, "One. Two.", False)],
+)
+async def test_a_reply_has_no_more_pieces_than_it_may_have(
+    agreed: int | None, asked: int | None, text: str, limited: bool
+) -> None:
+    counting = Counting(*ONE_TWO)
+    room = Room(responder=counting)
+    room.session.drive(Driving(most=agreed))
+    await room.live(Requested(most=asked))
+    assert room.kept == [Said("assistant", text, 1)]
+    assert [ended.limited for ended in room.shown(Ended)] == [limited]
+    assert counting.given == 2  # that there is one more is known when it comes
+
+
+async def test_the_listener_is_told_how_sure_it_must_be() -> None:
+    class Wary(Ears):
+        def __init__(self) -> None:
+            self.told: list[float | None] = []
+
+        def hear(self, pcm16k: bytes, state: HearState) -> tuple[list[Voicing], HearState]:
+            self.told.append(state.threshold)
+            news, after = super().hear(pcm16k, state)
+            return news, replace(after, threshold=state.threshold)
+
+    wary = Wary()
+    told: list[ClientOrder] = []
+
+    async def tell(order: ClientOrder) -> None:
+        told.append(order)
+
+    session = Session(Conversation("room"), Stages(wary, Scribe(), Echo(), Hum(), None, AVATAR), tell)
+    await session.happen(Heard(pcm(320, 0), 0))
+    running = asyncio.create_task(session.run(still()))
+    while not wary.told:  # noqa: ASYNC110 - the driver tells nobody
+        await asyncio.sleep(0)
+    session.drive(Driving(threshold=0.8))
+    for event in (Heard(pcm(320, 0), 320), Heard(pcm(320, 0), 640), Left()):
+        await session.happen(event)
+    await running
+    assert wary.told == [None, 0.8, 0.8]

@@ -61,7 +61,9 @@ def test_every_event_and_order_stands_in_its_union() -> None:
     "word", [word for word in own(events) if word not in (StageFailed,)], ids=lambda word: word.__name__
 )
 def test_every_event_about_a_reply_says_its_turn_first(word: type) -> None:
-    reply = word.__name__.startswith(("Reply", "Speech", "Clip", "Frames", "Face", "Played", "Truncated", "Rejoined"))
+    reply = word.__name__.startswith(
+        ("Reply", "Speech", "Clip", "Frames", "Face", "Played", "Truncated", "Stopped", "Rejoined")
+    )
     heard = word.__name__ in ("SpeechStarted", "SpeechEnded")
     names = [field.name for field in dataclasses.fields(word)]
     assert (names[:1] == ["turn"]) == (reply and not heard)
@@ -69,7 +71,7 @@ def test_every_event_about_a_reply_says_its_turn_first(word: type) -> None:
 
 @pytest.mark.parametrize("word", own(commands), ids=lambda word: word.__name__)
 def test_every_order_about_a_reply_says_its_turn(word: type) -> None:
-    without = {"Transcribe", "JudgeTurn", "Show", "Remember", "Forget", "HangUp", "UserCaption"}
+    without = {"Transcribe", "JudgeTurn", "Show", "Remember", "Forget", "HangUp", "UserCaption", "Waited"}
     names = {field.name for field in dataclasses.fields(word)}
     assert ("turn" in names) == (word.__name__ not in without)
 

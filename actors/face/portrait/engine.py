@@ -97,7 +97,8 @@ class Portrait:
     def _packets(self, span: Span, avatar: Avatar, state: FaceState | None) -> Iterator[FramePacket | FaceState | None]:
         """A step for every frame: None for one that is drawn but not sent."""
         sent_from = span.pts + span.skip * FRAME
-        coder = self._encoders.pop(_place(span, avatar, sent_from), None)
+        kept = self._encoders.pop(_place(span, avatar, sent_from), None)
+        coder = None if span.fresh else kept
         for item in self.draw(span, avatar, state):
             if isinstance(item, FaceState):
                 if coder is not None:

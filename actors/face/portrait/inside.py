@@ -30,8 +30,9 @@ class Inside:
         width, height = rig.size
         x0 = max(0, int(rig.mouth[0] - 1.9 * rig.m) - _MARGIN)
         x1 = min(width, int(rig.mouth[0] + 1.9 * rig.m) + _MARGIN)
-        y0 = max(0, int(rig.nose_base[1]) - _MARGIN)
-        y1 = min(height, int(rig.chin[1]) + _MARGIN)
+        # In a wide mouth the strip reaches above the nose's base, or below a small chin.
+        y0 = max(0, int(min(rig.nose_base[1], rig.mouth[1] - 0.8 * rig.m)) - _MARGIN)
+        y1 = min(height, int(max(rig.chin[1], rig.mouth[1] + 1.3 * rig.m)) + _MARGIN)
         self._corner = np.array([x0, y0], np.float32)
         box = (slice(y0, y1), slice(x0, x1))
         yy, xx = np.mgrid[y0:y1, x0:x1].astype(np.float32)

@@ -73,7 +73,8 @@ class Lips:
 
     def __init__(self, rig: Rig) -> None:
         x0, x1 = rig.mouth[0] - 2.75 * rig.m, rig.mouth[0] + 2.75 * rig.m
-        y0, y1 = rig.nose_base[1] - 8, rig.neck[1] + 0.3 * rig.m
+        raised = rig.mouth[1] - rig.lip_line[:, 1].min()  # smiling corners: the fields begin as much higher
+        y0, y1 = rig.nose_base[1] - max(8.0, raised + 2), rig.neck[1] + 0.3 * rig.m
         self.box = (x0, y0, x1, y1)
         """Texture rectangle outside of which nothing moves."""
         self.grid = Grid(x0, y0, _STEP, int((x1 - x0) // _STEP) + 2, int((y1 - y0) // _STEP) + 2)

@@ -44,7 +44,7 @@ class Renderer:
         rest = self._head.map(pose)
         if np.abs(pose.lips).max() < _STILL:
             return look_up(texture, rest)
-        how = opening(pose.lips, self._rig.m)
+        how = opening(pose.lips, self._rig.unit)
         upper, lower = self._shifts(rest, how)
         shown = np.ascontiguousarray(rest)
         x0, y0, x1, y1 = self._box

@@ -53,7 +53,9 @@ class Rig:
     size: tuple[int, int]
     """Width and height of the texture."""
     m: float
-    """Half mouth width, the unit of mouth motion."""
+    """Half mouth width."""
+    unit: float
+    """How far the lips move: half the width that the mouth has at rest, less than ``m`` in a smile."""
     mouth: tuple[float, float]
     corners: Points
     lip_line: Points
@@ -113,6 +115,7 @@ def _rig(table: Mapping[str, Any]) -> Rig:
     return Rig(
         size=(int(table["size"][0]), int(table["size"][1])),
         m=float(table["m"]),
+        unit=float(table.get("unit", table["m"])),
         mouth=_point(table["mouth_centre"]),
         corners=_points(table["mouth_corners"]),
         lip_line=_points(table["lip_line"]),

@@ -159,3 +159,17 @@ def test_bad_input_is_refused(listener: SileroListener) -> None:
         listener.hear(b"abc", HearState())
     with pytest.raises(StageError, match="not written by SileroListener"):
         listener.hear(b"", HearState(memory=b"somebody else's"))
+
+
+def test_a_session_may_want_to_be_surer_or_less_sure(listener: SileroListener) -> None:
+    soft = (spoken("Who are you?") // 40).astype(np.int16)
+    sound = np.concatenate([silence(0.5), soft, silence(0.6)])
+
+    def heard(threshold: float | None) -> list[bool]:
+        news, state = listener.hear(sound.tobytes(), HearState(threshold=threshold))
+        assert state.threshold == threshold
+        return [one.speaking for one in news]
+
+    assert heard(None) == heard(0.5) == [True, False]
+    assert heard(0.05)[:2] == [True, False]
+    assert heard(1.0) == []

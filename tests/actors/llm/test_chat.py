@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.llm.chat import Chat
-from streaming.stages import BadInput, Said, StageError, TextDelta, Tool, ToolCall
+from streaming.stages import BadInput, Said, StageError, TextDelta, Tool, ToolCall, Usage
 
 HISTORY = (Said("user", "Hello", 1),)
 
@@ -70,7 +70,7 @@ async def serving(server: Server) -> AsyncIterator[str]:
                 await asyncio.wait_for(server.closed.wait(), 5)
 
 
-async def reply(server: Server, history: tuple[Said, ...] = HISTORY, **more: Any) -> list[TextDelta | ToolCall]:
+async def reply(server: Server, history: tuple[Said, ...] = HISTORY, **more: Any) -> list[TextDelta | ToolCall | Usage]:
     async with serving(server) as url:
         chat = Chat(url, model="m", retries=0, first_token_s=more.pop("wait", 5), between_tokens_s=more.pop("gap", 5))
         pieces = chat.reply(history, more.get("instructions", ""), more.get("tools", ()))
@@ -201,3 +201,58 @@ async def test_the_key_is_sent() -> None:
 def test_without_a_url_and_a_key_there_is_nobody_to_ask() -> None:
     with pytest.raises(StageError, match="needs the base URL of a server, an API key"):
         Chat()
+
+
+async def test_what_a_function_gave_is_sent_right_behind_its_call() -> None:
+    server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
+    history = (
+        Said("user", "Look!", 1),
+        Said("call", '{"at":"sky"}', 1, id="a", call_id="c1", function="look"),
+        Said("call", "{}", 1, id="b", call_id="c2", function="wait"),
+        Said("user", "Well?", 2),
+        Said("tool", "", 2, id="r", call_id="c1"),
+        Said("tool", "42", 2, id="s", call_id="old"),
+    )
+    await reply(server, history)
+    function = {"name": "look", "arguments": '{"at":"sky"}'}
+    assert server.asked[0]["messages"] == [
+        {"role": "user", "content": "Look!"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "nothing"},
+        {"role": "user", "content": "Well?"},
+        {"role": "system", "content": "Result of the function: 42"},
+    ]
+
+
+async def test_the_tokens_that_the_server_counted_come_last() -> None:
+    counted = {"prompt_tokens": 30, "completion_tokens": 4, "total_tokens": 34}
+    usage = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [], "usage": counted}
+    last = b"data: " + json.dumps(usage).encode() + b"\n\n"
+    server = Server(parts=(chunk("Ok.", finish="stop"), last, DONE))
+    assert await reply(server) == [TextDelta("Ok."), Usage(30, 4)]
+    assert server.asked[0]["stream_options"] == {"include_usage": True}
+    usage["usage"] = {**counted, "prompt_tokens_details": {"cached_tokens": 8}}
+    last = b"data: " + json.dumps(usage).encode() + b"\n\n"
+    assert (await reply(Server(parts=(chunk("Ok.", finish="stop"), last, DONE))))[-1] == Usage(30, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("must", "choice"),
+    [
+        ((False, False), None),
+        ((True, True), "required"),
+        ((False, True), {"type": "function", "function": {"name": "b"}}),
+    ],
+)
+async def test_the_model_is_told_which_function_it_has_to_call(must: tuple[bool, bool], choice: object) -> None:
+    server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
+    tools = [Tool(name, "", {"type": "object"}, one) for name, one in zip("ab", must, strict=True)]
+    await reply(server, tools=tools)
+    assert server.asked[0].get("tool_choice") == choice
+
+
+async def test_a_silence_is_told_of_as_one() -> None:
+    server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
+    await reply(server, (Said("user", "Hi", 1), Said("assistant", "Hello.", 1), Said("user", "", 2)))
+    assert [message["role"] for message in server.asked[0]["messages"]] == ["user", "assistant", "system"]
+    assert "said nothing" in server.asked[0]["messages"][-1]["content"]

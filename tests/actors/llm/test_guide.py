@@ -197,3 +197,8 @@ def test_a_file_that_it_cannot_use_is_named(tmp_path: Path, content: bytes | Non
 
 def test_the_file_that_ships_is_the_default() -> None:
     assert KNOWLEDGE.is_file()
+
+
+def test_a_silence_after_a_reply_is_filled(guide: Guide) -> None:
+    history = (Said("user", "Hi", 1), Said("assistant", "Hello.", 1), Said("user", "", 2))
+    assert guide.answer(history) == "Are you still there? Ask me anything you like."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.reading import Answer, Incoming
-from serve_app.gateway.wire import Conduct, Outgoing
+from serve_app.gateway.wire import Outgoing
 from streaming.media import Unit, unpack
 from streaming.session import ClientOrder
 from tests.stubs import AVATAR

@@ -23,9 +23,11 @@ from serve_app.gateway.keys import KeyFile
 from serve_app.gateway.ledger import Ledger, Used
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.groups import Doorway
+from streaming.commands import Cut, Ended, ReplyDelta, Show
 from streaming.events import Heard
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
+from streaming.stages import Usage
 from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
 
 HERE = "http://127.0.0.1:8080"
@@ -360,3 +362,14 @@ def test_an_address_that_others_can_reach_needs_a_key(tmp_path: Path) -> None:
             Door.of(wished, host)
     KeyFile(tmp_path / "keys.toml").add("phone")
     Door.of(wished, "0.0.0.0")
+
+
+def test_the_language_models_own_count_of_tokens_takes_the_place_of_pieces(rooms: Rooms) -> None:
+    rooms.file.add("phone")
+    guest = Guest(rooms.file.keys().by_name["phone"], rooms.ledger, lambda: rooms.time)
+    pieces = [ReplyDelta(1, "One "), ReplyDelta(1, "two "), ReplyDelta(-1, "No.")]
+    ends = [Ended(1, 0, 0, Usage(30, 12)), Ended(-1, 0, 0), ReplyDelta(2, "Three "), Cut(2, 0, "", Usage(9, 5))]
+    for shown in [*pieces, *ends]:
+        guest.told(Show(shown))
+    guest.settle()
+    assert rooms.ledger.on("phone", today()).tokens == 12 + 1 + 5

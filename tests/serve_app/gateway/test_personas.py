@@ -171,6 +171,26 @@ def test_a_persona_is_chosen_before_the_first_word_and_not_after_it(room: Room) 
         assert session_of(until(socket, "session.updated"))["avatar"]["persona"] == "shop", "the same is no change"
 
 
+def test_a_face_is_chosen_by_itself(room: Room) -> None:
+    with room.entered("/v1/realtime?persona=shop") as socket:
+        shown = session_of(until(socket, "session.created"))["avatar"]
+        say(socket, "session.update", session={"avatar": {"id": shown["id"]}})
+        assert session_of(until(socket, "session.updated"))["avatar"]["id"] == "keeper", "as it was shown, said back"
+        say(socket, "session.update", event_id="mine", session={"avatar": {"id": "nobody"}})
+        error = until(socket, "error")[-1]["error"]  # type: ignore[index]
+        assert (error["code"], error["event_id"], error["param"]) == ("unknown_avatar", "mine", "avatar.id")
+    with room.entered("/v1/realtime?persona=shop") as socket:
+        say(socket, "session.update", session={"avatar": {"id": "default"}})
+        avatar = session_of(until(socket, "session.updated"))["avatar"]
+        assert (avatar["id"], avatar["persona"], avatar["video"]["width"]) == ("default", "shop", 384)
+        say(socket, "session.update", session={"avatar": {"id": "keeper"}})
+        assert "there is no avatar" in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
+        say(socket, "avatar.say", text="hi")
+        say(socket, "session.update", session={"avatar": {"id": "story"}})
+        error = until(socket, "error")[-1]["error"]  # type: ignore[index]
+        assert (error["code"], error["message"]) == ("too_late", "choose the avatar before the first word")
+
+
 def test_a_persona_that_there_is_not_opens_no_socket(room: Room) -> None:
     with pytest.raises(WebSocketDenialResponse) as denial, room.entered("/v1/realtime?persona=cook"):
         pass
@@ -228,7 +248,11 @@ def test_a_stock_client_is_greeted_if_it_asks_for_somebody(address: str, greetin
 
 @pytest.mark.parametrize(
     ("avatar", "sentence"),
-    [({"persona": 3}, "persona is a name, not 3"), ({"greeting": "loud"}, "greeting is true or false, not 'loud'")],
+    [
+        ({"id": 3}, "an avatar's id is a text, not 3"),
+        ({"persona": 3}, "persona is a name, not 3"),
+        ({"greeting": "loud"}, "greeting is true or false, not 'loud'"),
+    ],
 )
 def test_what_is_no_persona_and_no_greeting_is_told_so(avatar: Any, sentence: str, room: Room) -> None:
     with room.entered() as socket:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.reading import BUFFER_MOST, ClientError
-from serve_app.gateway.wire import Conduct
 from streaming.commands import Audio, Ended, ReplyDelta, Show, StateChanged
 from streaming.events import (
     Added,
@@ -184,6 +184,29 @@ def test_a_reply_may_be_truncated_up_to_its_full_length(milliseconds: int, pts: 
     ]
 
 
+def under_way(client: Client) -> dict[str, Any]:
+    """A truncation of the reply under way, of which 10 ms were sent."""
+    client.told(Show(StateChanged("thinking", 1)), Show(ReplyDelta(1, "Hi.")), Show(Audio(1, 0, b"\1\0" * 240)))
+    name = client.conduct.responses[1].message
+    return {"item_id": name, "content_index": 0, "audio_end_ms": 5}
+
+
+def test_a_truncation_that_comes_too_late_does_not_end_the_next_reply() -> None:
+    """pipecat truncates whatever is newest when it comes to the interruption, which was the service's own."""
+    client = Client()
+    late = under_way(client)
+    assert client.sends(f"{ITEM}.truncate", **late) == [("conversation.item.truncated", late)]
+    client.sends("response.cancel")
+    assert client.sends(f"{ITEM}.truncate", **late) == [Truncated(1, 120)]
+
+
+@pytest.mark.parametrize("detection", [None, {"type": "server_vad", "interrupt_response": False}])
+def test_where_the_client_interrupts_a_truncation_ends_the_reply(detection: dict[str, Any] | None) -> None:
+    client = Client()
+    client.sends("session.update", session={"audio": {"input": {"turn_detection": detection}}})
+    assert client.sends(f"{ITEM}.truncate", **under_way(client)) == [Truncated(1, 120)]
+
+
 # ---- replies -----------------------------------------------------------------------------------------------
 
 
@@ -239,7 +262,7 @@ def test_a_typed_message_of_our_own_client_stops_everything_else() -> None:
         ('{"type":"conversation.item.create","item":{"role":"cat","content":[]}}', "invalid_event", "not of 'cat'"),
         ('{"type":"conversation.item.create","item":7}', "invalid_event", "int"),
         ('{"type":"conversation.item.delete","item_id":"x"}', "item_delete_invalid_item_id", "no item 'x'"),
-        ('{"type":"response.create","response":{"conversation":"none"}}', "unsupported", "outside"),
+        ('{"type":"response.create","response":{"conversation":"mine"}}', "invalid_value", "none"),
         ('{"type":"response.create","response":{"output_modalities":["smell"]}}', "invalid_value", "modalities"),
         ('{"type":"session.update","session":[]}', "invalid_value", "object"),
         ('{"type":"session.update","session":{"turn_detection":{"type":"x"}}}', "invalid_value", "'x'"),

@@ -74,6 +74,21 @@ def test_a_stock_client_gets_text_frames_only_and_no_face(client: TestClient) ->
         assert not [m for m in told if isinstance(m, Unit) or m["type"] == "avatar.video.delta"]
 
 
+def test_a_reply_beside_the_conversation_leaves_no_trace_in_it(client: TestClient) -> None:
+    with client.websocket_connect("/v1/realtime") as socket:
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Is it rude?"}]}
+        wanted = {"conversation": "none", "output_modalities": ["text"], "input": [item], "metadata": {"n": "1"}}
+        say(socket, "response.create", response=wanted)
+        told = until(socket, "response.done")
+        response = told[-1]["response"]  # type: ignore[index]
+        assert (response["metadata"], response["conversation_id"]) == ({"n": "1"}, None)
+        assert response["output"][-1]["type"] == "function_call"
+        assert response["output"][0]["content"] == [{"type": "output_text", "text": "You said: Is it rude?"}]
+        assert not any(message["type"].startswith("conversation.") for message in told if isinstance(message, dict))
+        write(socket, "hi")
+        assert "You said: hi" in str(until(socket, "response.done"))
+
+
 def test_a_pressed_turn_is_understood(client: TestClient) -> None:
     with client.websocket_connect("/v1/realtime", subprotocols=[SUBPROTOCOL]) as socket:
         say(socket, "avatar.press")

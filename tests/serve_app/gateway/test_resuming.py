@@ -237,6 +237,19 @@ async def test_a_hello_comes_first(tmp_path: Path) -> None:
                 assert answer["error"]["code"] == code
 
 
+async def test_notes_of_another_release_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    async with gateways(tmp_path, 1) as urls:
+        client = Client(urls[0])
+        async with client.there() as socket:
+            await asked(client, socket)
+            await client.until_idle(socket, 20)
+            store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
+            await store.append(client.session["id"], 1, notes=['{"commands":[{"kind":"Sing"}],"event":null}'])
+            await store.close()
+        async with client.there() as socket:
+            assert "another release" in (await client.hello(socket))["error"]["message"]
+
+
 async def test_who_says_goodbye_does_not_come_back(tmp_path: Path) -> None:
     async with gateways(tmp_path, 1) as urls:
         client = Client(urls[0])

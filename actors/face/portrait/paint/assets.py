@@ -82,6 +82,7 @@ def write_all(folder: Path, scale: int, seed: int) -> None:
     _write_png(folder / "lids.png", lids)
     _write_png(folder / "closed.png", closed)
     _write_png(folder / "preview.png", cv2.resize(closed, (192, 288), interpolation=cv2.INTER_AREA))
+    _write_picture(folder / "portrait.jpg", closed, cv2.IMWRITE_JPEG_QUALITY, 88)
     _write(folder / "rig.toml", rig_text(inside, OPEN_BOX, seed, _palette()).encode())
 
 
@@ -97,9 +98,13 @@ def _palette() -> dict[str, str]:
 
 
 def _write_png(path: Path, pixels: Pixels) -> None:
-    done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _write_picture(path, pixels, cv2.IMWRITE_PNG_COMPRESSION, 9)
+
+
+def _write_picture(path: Path, pixels: Pixels, *how: int) -> None:
+    done, data = cv2.imencode(path.suffix, pixels, how)
     if not done:
-        raise OSError(f"OpenCV could not encode {path.name} as PNG")
+        raise OSError(f"OpenCV could not encode {path.name}")
     _write(path, data.tobytes())
 
 

@@ -79,6 +79,7 @@ export interface AvatarEvents {
 
 export type ClientEvent =
   | "avatar.hello"
+  | "avatar.keyframe"
   | "avatar.playhead"
   | "avatar.press"
   | "avatar.release"
@@ -120,6 +121,7 @@ export type ServerEvent =
   | "input_audio_buffer.committed"
   | "input_audio_buffer.speech_started"
   | "input_audio_buffer.speech_stopped"
+  | "input_audio_buffer.timeout_triggered"
   | "rate_limits.updated"
   | "response.content_part.added"
   | "response.content_part.done"

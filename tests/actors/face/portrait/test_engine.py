@@ -9,8 +9,10 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.error import FFmpegError
 
 from actors.face.avatars import BUILT_IN
 from actors.face.portrait.engine import LOOK_AHEAD, Picture, Portrait
@@ -94,6 +96,24 @@ async def test_a_replica_without_the_encoder_begins_with_a_key_frame(face: Portr
     _, state = await packets(face, span(PCM, phones(), 0, 12, LOOK_AHEAD, session="moved"))
     sent, _ = await packets(other, span(PCM, phones(), 12, session="moved"), state)
     assert [p.key for p in sent] == [True] + [False] * (len(sent) - 1)
+
+
+async def test_a_fresh_span_begins_with_a_picture_that_stands_alone(face: Portrait) -> None:
+    lost, state = await packets(face, span(PCM, phones(), 0, 12, LOOK_AHEAD, session="lost"))
+    wanted = replace(span(PCM, phones(), 12, session="lost"), fresh=True)
+    sent, _ = await packets(face, wanted, state)
+    assert [p.key for p in sent] == [True] + [False] * (len(sent) - 1)
+    assert decoded(b"".join(p.data for p in sent)) == len(sent)
+    assert decoded(b"".join(p.data for p in lost[3:])) == 0  # what the client would be without
+
+
+def decoded(stream: bytes) -> int:
+    """How many pictures a decoder that knows nothing makes of an H.264 stream."""
+    decoder = av.CodecContext.create("h264", "r")
+    try:
+        return sum(len(decoder.decode(packet)) for packet in [*decoder.parse(stream), *decoder.parse(b""), None])
+    except FFmpegError:
+        return 0
 
 
 async def test_skipped_frames_are_drawn_and_not_sent(face: Portrait) -> None:

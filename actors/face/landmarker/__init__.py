@@ -1,0 +1,1 @@
+"""What runs in MediaPipe's own environment; nothing here is imported by the rest."""

@@ -1,0 +1,96 @@
+"""Voices that people brought: a recording and what is known of it, named after its samples, never changed.
+
+An engine that clones finds the recording here by its id. Whether a recording is good enough is decided in
+serve_app/voices.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from actors.data import data_folder
+
+_ID = re.compile(r"voice-[0-9a-f]{20}")
+
+
+class VoiceUnknown(LookupError):
+    """There is no voice of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A voice that somebody brought."""
+
+    id: str
+    name: str
+    language: str
+    """ISO 639-1, of what is said in the recording."""
+    created: str
+    """ISO 8601, UTC: when the consent was given."""
+    sha256: str
+    """Of the recording's samples, in hexadecimal."""
+    consent: bool
+    measures: dict[str, float]
+    """What was measured of the recording, as ``serve_app/voices.py`` names it."""
+
+    def pcm24k(self) -> bytes:
+        """The recording, PCM16 mono at 24 kHz. Raises VoiceUnknown if it was erased in the meantime."""
+        try:
+            return (own_folder() / f"{self.id}.pcm").read_bytes()
+        except FileNotFoundError:
+            raise VoiceUnknown(f"the voice {self.id} was erased; choose another") from None
+
+
+def own_folder() -> Path:
+    """Where they lie; every replica of a voice that clones needs to see it."""
+    return data_folder() / "voices"
+
+
+def identity(pcm24k: bytes) -> str:
+    """The id of the voice with these samples."""
+    return "voice-" + hashlib.sha256(pcm24k).hexdigest()[:20]
+
+
+def library() -> dict[str, Brought]:
+    """All voices by id, the oldest first."""
+    folder = own_folder()
+    found = [_read(path) for path in folder.glob("voice-*.json")] if folder.is_dir() else []
+    return {voice.id: voice for voice in sorted(found, key=lambda voice: (voice.created, voice.id))}
+
+
+def find(voice_id: str) -> Brought:
+    """One voice. Raises VoiceUnknown."""
+    path = own_folder() / f"{voice_id}.json"
+    if not _ID.fullmatch(voice_id) or not path.is_file():
+        raise VoiceUnknown(f"no voice is called {voice_id!r}")
+    return _read(path)
+
+
+def store(voice: Brought, pcm24k: bytes) -> None:
+    """Keep a voice: the samples first, so that whatever is listed is complete. Raises OSError."""
+    folder = own_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(asdict(voice), ensure_ascii=False, indent=2) + "\n"
+    for name, content in ((f"{voice.id}.pcm", pcm24k), (f"{voice.id}.json", told.encode())):
+        part = folder / f".{name}.{os.getpid()}.part"
+        try:
+            part.write_bytes(content)
+            os.replace(part, folder / name)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def remove(voice_id: str) -> None:
+    """Erase a voice. Raises VoiceUnknown."""
+    voice = find(voice_id)
+    for ending in ("json", "pcm"):
+        (own_folder() / f"{voice.id}.{ending}").unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Brought:
+    return Brought(**json.loads(path.read_text("utf-8")))

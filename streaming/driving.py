@@ -1,0 +1,35 @@
+"""What goes with every call of a session: how it is spoken, what is known, and how long an answer is waited for.
+
+It is chosen outside the conversation, which does not know it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streaming.stages import History, Said, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """What the driver adds to each call."""
+
+    voice: str = "default"
+    language: str = "en"
+    """Of the voice; ISO 639-1."""
+    instructions: str = ""
+    knowledge: str = ""
+    """What a persona knows, in the form of actors/llm/knowledge.toml; empty: what the responder knows by itself."""
+    tools: tuple[Tool, ...] = ()
+    most: int | None = None
+    """Pieces of text and calls that a reply may have; None has no bound."""
+    threshold: float | None = None
+    """Of the listener, as ``HearState.threshold``."""
+    first_s: float = 10.0
+    """Longest wait for a call's first answer: a cold replica needs seconds."""
+    next_s: float = 5.0
+    """Longest wait between two answers of a call."""
+
+    def informed(self, history: History) -> History:
+        """The conversation as the responder is given it: each call brings along what the persona knows."""
+        return (Said("knowledge", self.knowledge, 0), *history) if self.knowledge else history
