@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from actors.face.ditto.convert.pickles import Refused
+from streaming.stages import StageError
 
 NAMES = {
     "appearance_extractor": "appearance",
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
             asked.to.mkdir(parents=True, exist_ok=True)
             for made in convert(path, asked.to):
                 say(f"{path} -> {made} (sha256 {hashlib.sha256(made.read_bytes()).hexdigest()})")
-        except (ValueError, OSError, subprocess.TimeoutExpired) as error:
+        except (ValueError, OSError, StageError, subprocess.TimeoutExpired) as error:
             failed += 1
             say(f"{path} was not converted: {error}")
     return 1 if failed else 0

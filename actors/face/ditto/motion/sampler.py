@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actors.face.ditto.spec import Array
 
-Predict = Callable[[Array, int], Array]
+Predict = Callable[[Any, int], Any]
 """(noisy window, time 0-999) to the clean window."""
 
 TRAINED_STEPS = 1000
@@ -82,13 +83,16 @@ def _normal(key: tuple[int, ...], shape: tuple[int, ...]) -> Array:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(positive))).standard_normal(shape, np.float32)
 
 
-def sample(predict: Predict, start: Array, noise: Array, plan: Schedule) -> Array:
-    """The window that ``predict`` makes of ``start``; ``noise`` is (T - 1, *start.shape) or broadcasts to it."""
+def sample(predict: Predict, start: Any, noise: Any, plan: Schedule) -> Any:
+    """The window that ``predict`` makes of ``start``; ``noise`` is (T - 1, *start.shape) or broadcasts to it.
+
+    Arrays or tensors: what goes in comes out, on the device where it was.
+    """
     x = start
     for step, time in enumerate(plan.times):
         clean = predict(x, time)
         if step == len(plan.times) - 1:
             return clean
-        eps = x * plan.recip[step] - clean / plan.recip_minus[step]
-        x = clean * plan.keep[step] + plan.eps[step] * eps + plan.sigma[step] * noise[step]
+        eps = x * float(plan.recip[step]) - clean / float(plan.recip_minus[step])
+        x = clean * float(plan.keep[step]) + eps * float(plan.eps[step]) + noise[step] * float(plan.sigma[step])
     return x

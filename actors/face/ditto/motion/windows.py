@@ -73,7 +73,7 @@ def joined(track: Track, window: Array, stride: int, *, back: int | None = None,
     back = kept_back(stride) if back is None else back
     if not track.windows:
         frames = np.asarray(window, np.float32)
-        return Track(_smoothed(frames, 0, WINDOW) if smooth else frames, stride, back, 1)
+        return Track(_smoothed(frames, 0, WINDOW) if smooth else frames, track.end + stride, back, 1)
     fade = track.open
     share = (np.arange(fade, dtype=np.float32) / max(fade, 1))[:, None]
     old, new = track.frames[len(track.frames) - fade :], window[WINDOW - stride - fade : WINDOW - stride]

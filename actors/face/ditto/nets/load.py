@@ -65,7 +65,8 @@ def load(name: str, folder: Path, size: Any = None) -> nn.Module:
 
     path = folder / f"{name}.safetensors"
     try:
-        tensors = load_file(path)
+        # Copied out of the file's mapping: how a tensor is aligned in memory changes the last bits of a product.
+        tensors = {key: tensor.clone() for key, tensor in load_file(path).items()}
     except FileNotFoundError:
         raise WeightsWrong(f"there is no {path}; make it with python -m actors.face.ditto.convert") from None
     except (OSError, SafetensorError) as error:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from actors.face.ditto.avatar import crop, eyes
+from actors.face.ditto.avatar.paste import paste, place, soft_square
 from actors.face.ditto.motion import audio, blink, condition, sampler, vector, windows
 from actors.face.ditto.motion.drive import Controls, drive, faded, scaled_gain
 from actors.face.ditto.motion.vector import KEYS, Motion
@@ -239,3 +241,48 @@ def test_frames_come_out_when_the_published_schedule_says_and_no_surplus_at_the_
             track = windows.joined(track, newest[:, None], stride, smooth=False)
             out += [[known or -1, round(float(track.at(frame)[0]))] for frame in range(had, track.finished)]
     assert out[:fed] == told[:fed].astype(int).tolist()
+
+
+# ---- the portrait ------------------------------------------------------------------------------------------
+
+CUTS = {"lmk": crop.LANDMARKS, "src": crop.SOURCE, "src_norot": crop.Cut(512, 2.3, -0.125, upright=False)}
+
+
+@pytest.mark.parametrize("points", ["106", "203"])
+def test_a_face_is_cut_out_about_its_points(points: str) -> None:
+    given = golden("crop")
+    found = crop.anchors(given[f"pts{points}"])
+    close(found, given[f"pt2_{points}"])
+    for name, cut in CUTS.items():
+        to_square = crop.to_square(given[f"pts{points}"], found, cut)
+        close(to_square, given[f"M_o2c_{points}_{name}"])
+        close(np.linalg.inv(to_square), given[f"M_c2o_{points}_{name}"])
+    with pytest.raises(ValueError, match="203 or 106 points, not by 5"):
+        crop.anchors(np.zeros((5, 2)))
+
+
+def test_eyes_are_open_and_turned_as_the_mesh_says() -> None:
+    given = golden("eye_attributes")
+    assert set(given["landmark_index"].tolist()) == set(eyes.USED)
+    for number, some in enumerate(given["landmarks"]):
+        mesh = np.zeros((478, 3), np.float32)
+        mesh[given["landmark_index"]] = some
+        opened, turned = eyes.of_mesh(mesh)
+        close(opened, given["LR_open"][number])
+        close(turned.reshape(3, 2), given["LR_ball_move"][number])
+
+
+def test_a_face_is_put_back_with_soft_edges() -> None:
+    given = golden("mask_putback")
+    mask = soft_square(512, 512)
+    close(mask[26], given["mask512_row26"])
+    close(mask[5], given["mask512_row5"])
+    close(mask[:, 10], given["mask512_col10"])
+    close(mask[:64, :64], given["mask512_corner64"])
+    close(mask[-64:, -64:], given["mask512_corner64_br"])
+    assert mask.sum() == pytest.approx(float(given["mask_sum"]))
+    close(soft_square(40, 30, (0.8, 0.9)), given["mask40x30"])
+    height, width = given["frame"].shape[:2]
+    ramp = np.tile(np.linspace(0, 250, 512, dtype=np.float32), (512, 1))
+    out = paste(given["frame"], np.stack([ramp, ramp.T, 255 - ramp], -1), place(given["M_c2o"], 512, width, height))
+    assert np.abs(out.astype(int) - given["out_numpy"]).max() <= 1
