@@ -115,8 +115,3 @@ def test_what_does_not_fit_is_refused(face: Ditto) -> None:
     for wanted, avatar, given, said in wrong:
         with pytest.raises(StageError, match=said):
             next(iter(face.draw(wanted, avatar, given)))
-
-
-def test_a_mood_that_there_is_not_is_refused() -> None:
-    with pytest.raises(StageError, match="no mood 'bored'; choose one of angry"):
-        Ditto(mood="bored")

@@ -1,10 +1,14 @@
-"""Strides: early while little is spoken, wide while much is; and the text a plan travels as."""
+"""Strides: early while little is spoken, wide while much is; the text a plan travels as; and what needs no torch."""
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from actors.face.ditto.engine import Ditto
 from actors.face.ditto.plan import DEFAULT, EVERY, Ahead, Cost, Plan, choose, parse
+from streaming.stages import StageError
 
 QUICK = Cost(chunk_ms=4, window_ms=20, frame_ms=15)
 
@@ -58,3 +62,12 @@ def test_a_plan_travels_as_text() -> None:
 def test_a_plan_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="plan"):
         parse(text)
+
+
+def test_without_torch_the_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "actors.face.ditto.networks", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(StageError, match=r"Ditto needs torch; install it: pip install 'realtime-avatar\[ditto\]'"):
+        Ditto("models")
+    with pytest.raises(StageError, match="no mood 'bored'; choose one of angry"):
+        Ditto(mood="bored")
