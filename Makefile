@@ -45,7 +45,7 @@ release: .venv/.dev                ## the long ones: every death 20 times, every
 	$(BIN)/python -m serve_app.bench --write docs/performance.md
 
 clean:                             ## remove what the other targets made
-	rm -rf .venv build dist serve_app/_data serve_app/web/dist serve_app/web/node_modules *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist serve_app/_data serve_app/web/dist serve_app/web/package serve_app/web/node_modules *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find actors serve_app streaming tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the virtual environment -------------------------------------------------------------------------------

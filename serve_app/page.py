@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import importlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ WEB = HOME / "web"
 """The sources: a Vite project, and the plain page beside it."""
 PACKED = HOME / "_data" / "web"
 """Where a wheel carries the built page."""
+PACKAGES = HOME.parent / "dist"
+"""Where packages are put that are made here."""
 PINS = HOME.parent / "constraints.txt"
 NODE = (20, 19)
 """The oldest Node.js that builds it."""
@@ -79,6 +82,22 @@ def pack(web: Path = WEB, packed: Path = PACKED) -> None:
     """Put the built page where the wheel takes it from."""
     shutil.rmtree(packed, ignore_errors=True)
     shutil.copytree(web / "dist", packed, ignore=shutil.ignore_patterns(STAMP))
+
+
+def pack_client(web: Path, run: Run, into: Path) -> Path:
+    """Make the npm package for pages of other hosts, of the sources as they are. Raises UserError."""
+    _install(web, run)
+    run(["run", "--silent", "client"])
+    package, version = web / "package", json.loads((web / "package.json").read_text())["version"]
+    about = json.loads((web / "npm" / "package.json").read_text())
+    (package / "package.json").write_text(json.dumps({**about, "version": version}, indent=2) + "\n")
+    shutil.copy(web / "npm" / "README.md", package)
+    for path in package.rglob("*.d.ts"):  # Node.js finds a neighbour by its whole name only
+        path.write_text(re.sub(r'(from |import\()"(\./[\w-]+)"', r'\1"\2.js"', path.read_text()))
+    into.mkdir(exist_ok=True)
+    run(["pack", "--silent", package, "--pack-destination", into])
+    shutil.rmtree(package)
+    return into / f"{about['name'].removeprefix('@').replace('/', '-')}-{version}.tgz"
 
 
 # ---- Node.js -------------------------------------------------------------------------------------------------
@@ -149,9 +168,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serve_app.page", description="Build the page if it changed.")
     parser.add_argument("--check", action="store_true", help="check its types and run its tests, too")
     parser.add_argument("--pack", action="store_true", help="and put it where the wheel takes it from")
+    parser.add_argument(
+        "--pack-client", action="store_true", help="make the npm package for other hosts in dist/, only"
+    )
     parser.add_argument("--or-plain", action="store_true", help="if that fails, say so in one line and end with 0")
     given = parser.parse_args(arguments)
     try:
+        if given.pack_client:
+            print(pack_client(WEB, running(fetched, quiet=True), PACKAGES))
+            return 0
         print("page:", build(WEB, running(fetched, quiet=not given.check), check=given.check))
         if given.pack:
             pack()

@@ -89,6 +89,8 @@ class Cast:
     by_id: Mapping[str, Persona] = field(default_factory=dict[str, Persona])
     voices: frozenset[str] | None = frozenset()
     """Names that the voice engine knows; None if it does not tell."""
+    languages: frozenset[str] | None = None
+    """What the voice engine speaks; None if it does not tell."""
 
     def find(self, name: str) -> Persona:
         """The persona of that name; empty is the usual one. Raises PersonaUnknown."""
@@ -115,7 +117,7 @@ def cast_of(settings: Settings) -> Cast:
             f" there are: {', '.join(sorted(by_id))}"
         )
     log.info("persona: %s of %d, because the settings name it", wanted, len(by_id))
-    return Cast(by_id[wanted], by_id, _voices(settings))
+    return Cast(by_id[wanted], by_id, _voices(settings), _told_by_voice(settings, "languages"))
 
 
 def persona_files(settings: Settings) -> list[Path]:

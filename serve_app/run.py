@@ -66,7 +66,9 @@ async def _local(settings: Settings, say: Say) -> None:
     door = Door.of(settings.door, settings.gateway.host)
     cast = cast_of(settings)
     async with archive(settings.store, owner=f"process {os.getpid()}") as kept:
-        house = House(stages, settings.reporting_pace(), settings.driving(), archive=kept, cast=cast)
+        house = House(
+            stages, settings.reporting_pace(), settings.driving(), archive=kept, cast=cast, about=settings.about()
+        )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="gateway")

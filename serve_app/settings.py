@@ -105,6 +105,15 @@ class Settings(BaseSettings):
             next_s=self.pace.next_answer_s,
         )
 
+    def about(self) -> dict[str, Any]:
+        """What whoever talks to it may know of how it is set up: no address, no key."""
+        stages = {"asr": self.asr, "llm": self.llm, "tts": self.tts, "face": self.face, "turn": self.turn}
+        return {
+            "profile": Path(self.profile).stem,
+            "engines": {name: stage.choice().engine or None for name, stage in stages.items()},
+            "kept": {"keep": self.store.keep, "days": self.store.days},
+        }
+
     def reporting_pace(self) -> Pace:
         """The pace for clients that report their playhead, with a judge at every pause if an engine is named."""
         timing = self.pace

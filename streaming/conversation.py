@@ -190,7 +190,9 @@ class Conversation:
         """Speech: somebody's, unless a loudspeaker brings us our own."""
         if not (self._floor.agreed.live or self._ears.pressed):
             return []
-        if not self._ears.open and self._guard.suspects(self._ears.last(self._pace.echo_window), self._ears.now):
+        if not self._ears.open and self._guard.suspects(
+            self._ears.last(self._pace.echo_before + self._pace.echo_window), self._ears.now
+        ):
             return []
         # The pre-roll is not new sound: a first partial in mid-hold must still hold 0.3 s of voice.
         return self._make_way(at, self._pace.pre_roll + self._pace.partial_first_held)

@@ -241,9 +241,9 @@ class Ears:
         return begun, bytes(self._sound[(begun - self._sound_from) * SAMPLE_BYTES :])
 
     def _trim(self) -> None:
-        """Outside an utterance only the pre-roll and the listener's own delay (0.5 s) are kept."""
+        """Outside an utterance the pre-roll, the listener's own delay (0.5 s) and what the guard compares are kept."""
         if self._begun is None:
-            keep = self._pace.pre_roll + MIC_RATE // 2
+            keep = max(self._pace.pre_roll + MIC_RATE // 2, self._pace.echo_before + self._pace.echo_window)
             drop = len(self._sound) // SAMPLE_BYTES - keep
         else:
             drop = self._begun - self._sound_from

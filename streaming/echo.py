@@ -46,6 +46,9 @@ LEAST = 0.01
 FEWEST = 6
 """Loud places needed to learn a level: the first consonant of a word has no more."""
 
+FAINT_DB = -40.0
+"""An echo that is weaker than this wakes no listener."""
+
 SILENT = 25.0
 """Energy of a frame's bands under which there is nothing to compare: about -70 dB of full scale."""
 
@@ -85,6 +88,18 @@ def fit(heard: bytes, played: bytes) -> Fit:
     spread = np.where(loud, np.abs(over - level[:, None, None]), 0.0).sum(axis=(1, 2)) / np.maximum(places, 1)
     best = int(np.where(strange <= strange.min() + ALIKE, spread, np.inf).argmin())
     return Fit(float(strange[best]), (len(strange) - 1 - best) * MIC_RATE // (HOPS * FINER), float(level[best]))
+
+
+def carried(heard: bytes, played: bytes) -> bool:
+    """False if ``heard`` shows that no loudspeaker reaches this microphone: it was silent while ``played`` was loud.
+
+    Both as for ``fit``. True as well where that cannot be told: too little was played, or the room is not quiet.
+    """
+    mic, speaker = energies(heard, MIC_RATE, HOPS), energies(played, RATE, HOPS * FINER)
+    if not len(mic) or len(speaker) < FINER * len(mic):
+        return True
+    least = _delayed(speaker, len(mic)).sum(axis=(1, 2)).min()  # whatever the delay, so much was played
+    return bool(mic.sum() > least * 10 ** (FAINT_DB / 10))
 
 
 def without(heard: bytes, played: bytes, level: float) -> bytes:

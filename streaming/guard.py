@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from streaming.commands import Transcribe
-from streaming.echo import Fit, fit, repeated, without
+from streaming.echo import Fit, carried, fit, repeated, without
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
 from streaming.pace import Pace
 from streaming.reply import Reply
@@ -54,8 +54,16 @@ class Guard:
             self._at, self._playhead = now, known.playhead
 
     def suspects(self, heard: bytes, now: int) -> bool:
-        """Whether the speech that began is our own voice, by the newest sound ``heard``, which ends at ``now``."""
-        self.suspect = self._pace.guards_echo and self._explains(heard, now)
+        """Whether the speech that began is our own voice, by the newest sound ``heard``, which ends at ``now``.
+
+        What was heard before it, of ``echo_before`` samples, tells whether our voice comes to this microphone at all.
+        """
+        before, newest = (
+            heard[: -self._pace.echo_window * SAMPLE_BYTES],
+            heard[-self._pace.echo_window * SAMPLE_BYTES :],
+        )
+        alone = samples(before) >= self._pace.echo_before and not self._reaches(before, now - self._pace.echo_window)
+        self.suspect = self._pace.guards_echo and not alone and self._explains(newest, now)
         self.over = self._known is not None
         return self.suspect
 
@@ -105,6 +113,12 @@ class Guard:
         part = max(stop - begun, 0)
         played = self._played(begun - delay, begun - delay + part)
         return without(heard[: part * SAMPLE_BYTES], played, self._known.level) + heard[part * SAMPLE_BYTES :]
+
+    def _reaches(self, heard: bytes, until: int) -> bool:
+        if self._reply is None:
+            return True
+        reach = self._pace.echo_delay + samples(heard)
+        return carried(heard, self._played(until - reach, until))
 
     def _explains(self, heard: bytes, now: int) -> bool:
         if self._reply is None:

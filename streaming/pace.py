@@ -81,6 +81,8 @@ class Pace:
     """Longest way from the reported playhead through the room to the microphone, in samples at 16 kHz."""
     echo_window: int = MIC_RATE * 4 // 10
     """Sound that is compared at once, in samples at 16 kHz: less is alike by chance, more notices a person later."""
+    echo_before: int = MIC_RATE // 2
+    """Sound before a beginning that tells whether our voice comes to the microphone at all, or there are headphones."""
     echo_every: int = MIC_RATE // 10
     """New sound between two comparisons while we hear only ourselves, in samples at 16 kHz; each costs about 2 ms."""
     echo_found: int = MIC_RATE // 4

@@ -105,7 +105,7 @@ def write_mp4(
     The file appears whole or not at all. Raises VideoUnreadable on packets that do not begin with a key frame,
     OSError if the file cannot be written.
     """
-    packets = _as_h264(packets)
+    packets = as_h264(packets)
     if not packets or not packets[0].key:
         raise VideoUnreadable("a clip begins with a key frame; keep the reply's packets from its first on")
     if path.exists() and not path.is_file():
@@ -155,8 +155,8 @@ def _sound_frames(pcm24k: bytes) -> Iterator[Any]:
         yield frame
 
 
-def _as_h264(packets: Sequence[FramePacket]) -> Sequence[FramePacket]:
-    """The packets as H.264: JPEGs are encoded anew."""
+def as_h264(packets: Sequence[FramePacket]) -> Sequence[FramePacket]:
+    """The packets as H.264: JPEGs are encoded anew. Raises VideoUnreadable."""
     if not packets or not packets[0].data.startswith(b"\xff\xd8"):
         return packets
     made, coder = [], None

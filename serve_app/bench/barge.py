@@ -48,6 +48,8 @@ class Case:
     over: np.ndarray | None = None
     """At 16 kHz, as loud as it is; it is brought to ``OVER_DB`` over the echo. None: nobody speaks."""
     echo: bool = True
+    voiced: int | None = None
+    """First voiced sample of ``over``, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,16 @@ class Room:
 
 async def spoken(voice: Voice, text: str, seed: int, pitch: float = 1.0) -> np.ndarray:
     """``text`` at 16 kHz by the built-in voice, higher and faster, or lower and slower, by ``pitch``."""
+    return (await begun(voice, text, seed, pitch))[0]
+
+
+async def begun(voice: Voice, text: str, seed: int, pitch: float = 1.0) -> tuple[np.ndarray, int]:
+    """The same, and the sample at which the first phone begins, as the voice itself says."""
     pieces = [piece async for piece in voice.speak(text, "default", "en", seed)]
+    first = next((phone.start for piece in pieces for phone in piece.phones if phone.symbol), 0)
     sound = np.frombuffer(b"".join(piece.pcm24k for piece in pieces), "<i2").astype(np.float64)
     step = pitch * RATE / MIC_RATE
-    return picked(sound, np.arange(int(len(sound) / step)) * step, min(1.0, 1 / step))
+    return picked(sound, np.arange(int(len(sound) / step)) * step, min(1.0, 1 / step)), round(first / step)
 
 
 def cough(dice: np.random.Generator) -> np.ndarray:

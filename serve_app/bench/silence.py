@@ -22,7 +22,7 @@ import uvicorn
 import websockets
 
 from serve_app.bench.barge import BLOCK, PLAYED, REPORTED, START, Case, cases
-from serve_app.bench.room import ECHO_DB, OVER_DB, Room, level, spoken
+from serve_app.bench.room import ECHO_DB, OVER_DB, Room, begun, level, spoken
 from serve_app.bench.table import Bar, Result, spread
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.house import House
@@ -33,7 +33,7 @@ from serve_app.settings import Settings
 from serve_app.talk import Echo
 from streaming.media import HEADER_BYTES, MIC_RATE, SAMPLE_BYTES, Flag, Kind, Unit, pack
 from streaming.session import Stages
-from streaming.stages import Hearing, HearState, SharedListener
+from streaming.stages import Hearing, HearState, SharedListener, Voice
 
 Client = Literal["own", "stock"]
 
@@ -44,6 +44,14 @@ CROSSINGS = 0.3
 """Most crossings of zero a sample in a voice: an s or f, and breath, have more."""
 PATIENCE_S = 3.0
 """After the interruption began; who is not told by then is not told."""
+PHRASES = (
+    "Wait, I have another question.",
+    "No, I meant something else.",
+    "Let me ask you another thing.",
+    "Your answer is too long for me.",
+    "Why do you say that at all?",
+)
+"""Each begins with a voiced sound."""
 REPLY_S = 20.0
 """Longest wait for the reply to begin."""
 
@@ -190,7 +198,7 @@ async def silence_of(case: Case, client: Client, url: str, noted: Noted, own_lev
             await socket.send(json.dumps(event))
         listening = asyncio.create_task(_listen(socket, player))
         try:
-            voiced = await _talk(socket, player, room, over, since, client)
+            voiced = await _talk(socket, player, room, over, since, client, case.voiced)
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
@@ -215,11 +223,17 @@ async def _listen(socket: websockets.ClientConnection, player: _Player) -> None:
 
 
 async def _talk(
-    socket: websockets.ClientConnection, player: _Player, room: Room, over: np.ndarray, since: int, client: Client
+    socket: websockets.ClientConnection,
+    player: _Player,
+    room: Room,
+    over: np.ndarray,
+    since: int,
+    client: Client,
+    voiced: int | None,
 ) -> float:
     """Send what the microphone hears, until the reply is over; when the first voiced sample was spoken.
 
-    The interruption begins ``since`` blocks after the reply is first heard.
+    The interruption begins ``since`` blocks after the reply is first heard; ``voiced`` is that sample, if it is known.
     """
     begun = time.monotonic()
     begins: int | None = None
@@ -241,7 +255,7 @@ async def _talk(
         if begins is not None and player.first(("flush", "speech_started"), begun + begins * BLOCK_S):
             break
     assert begins is not None
-    return begun + begins * BLOCK_S + voiced_from(over) / MIC_RATE
+    return begun + begins * BLOCK_S + (voiced_from(over) if voiced is None else voiced) / MIC_RATE
 
 
 def _packet(pcm: bytes, k: int, client: Client) -> str | bytes:
@@ -260,6 +274,7 @@ async def silence(stages: Stages, settings: Settings, folder: Path, *, quick: bo
     made = [case for case in await cases(stages, folder, count) if "speech" in case.kind]
     over, alone = made[:count], made[count:]
     kinds: tuple[tuple[str, list[Case], Client], ...] = (
+        ("our own client, headphones, known beginning", await phrases(stages.voice, alone), "own"),
         ("our own client, headphones", alone, "own"),
         ("our own client, loudspeaker", over[: count // 3], "own"),
         ("a stock client, headphones", alone[: count // 3], "stock"),
@@ -270,7 +285,7 @@ async def silence(stages: Stages, settings: Settings, folder: Path, *, quick: bo
             for case in some:
                 loud = level(await spoken(stages.voice, case.text, case.seed))
                 found.setdefault(name, []).append(await silence_of(case, client, url, noted, loud))
-    own = found["our own client, headphones"]
+    own = found["our own client, headphones, known beginning"]
     bars = (
         Bar("our own client, first voiced sample to silence, p95", _p95(one.silent for one in own), 300, "ms"),
         Bar("the listener's decision to the last sound sent, p95", _p95(one.sent for one in own), 50, "ms"),
@@ -280,10 +295,21 @@ async def silence(stages: Stages, settings: Settings, folder: Path, *, quick: bo
     notes = (
         f"{who} speech that begins 1-3 s after the reply is first heard; the loudspeaker's echo is "
         f"{ECHO_DB:g} dB, the speech {OVER_DB:g} dB above it",
-        f"first voiced sample: the first 20 ms above {VOICED_DB:g} dB of the speech's own level that are no hiss; with "
-        "a loudspeaker the listener may have decided before, for our own voice",
+        "known beginning: phrases of the built-in voice at another pitch, which begin with a voiced sound; their first "
+        "voiced sample is known from the voice's own phones, and the first bar is for these",
+        f"first voiced sample of a recording: the first 20 ms above {VOICED_DB:g} dB of its level that are no hiss; "
+        "with a loudspeaker the listener may have decided before, for our own voice",
     )
     return Result("silence", ("ms", "of", "p50", "p95", "max"), rows, bars, notes)
+
+
+async def phrases(voice: Voice, like: Sequence[Case]) -> list[Case]:
+    """The same replies, interrupted by phrases of which the first voiced sample is known."""
+    made: list[Case] = []
+    for k, case in enumerate(like):
+        over, voiced = await begun(voice, PHRASES[k % len(PHRASES)], case.seed, 0.8 if k % 2 else 1.25)
+        made.append(replace(case, over=over, voiced=voiced))
+    return made
 
 
 def _p95(values: Any) -> float:

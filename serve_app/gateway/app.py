@@ -6,6 +6,7 @@ It is given its stages and knows neither where they run nor what they are made o
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, WebSocket
@@ -56,12 +57,19 @@ def build_gateway(
         """Who may be spoken to: give an `id` as `?persona=` of `/v1/realtime`. The first is who speaks otherwise."""
         return JSONResponse({"personas": house.cast.listed(house.driving, house.stages.avatar)})
 
+    @app.get("/v1/service")
+    async def service() -> JSONResponse:
+        """How the service is set up: profile, engines, the languages of its voice, and what is kept for how long."""
+        languages = None if house.cast.languages is None else sorted(house.cast.languages)
+        return JSONResponse({"version": version("realtime-avatar"), "languages": languages, **house.about})
+
     @app.get("/avatars/{avatar}/idle.mp4")
     async def idle(avatar: str) -> FileResponse:
         path = idle_of(avatar)
         if path is None:
             raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
-        return FileResponse(path, media_type="video/mp4")
+        # Pages of other hosts that show the face draw it on a canvas, which a browser allows only with this.
+        return FileResponse(path, media_type="video/mp4", headers={"Access-Control-Allow-Origin": "*"})
 
     app.include_router(avatar_routes(house.stages.avatar.id))
     app.include_router(voice_routes(house, voice_engine))

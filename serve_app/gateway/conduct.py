@@ -71,7 +71,7 @@ class Conduct:
         return self._faces.get(self.wishes.face) or self.persona.avatar or self._avatar
 
     def choose(self, wishes: Wishes) -> None:
-        """These are the client's wishes from now on. Raises ClientError if there is no such persona or avatar."""
+        """These are the client's wishes from now on. Raises ClientError for what there is not."""
         try:
             self.cast.find(wishes.persona)
             if wishes.face == self.avatar.id:  # as it was shown, said back
@@ -82,6 +82,10 @@ class Conduct:
             raise ClientError("unknown_persona", str(error), param="avatar.persona") from None
         except AvatarUnknown as error:
             raise ClientError("unknown_avatar", str(error), param="avatar.id") from None
+        spoken = self.cast.languages
+        if wishes.language and spoken is not None and wishes.language not in spoken:
+            says = f"the voice does not speak {wishes.language!r}; it speaks {', '.join(sorted(spoken))}"
+            raise ClientError("unknown_language", says, param="avatar.language")
         self.wishes = wishes
 
     @property

@@ -49,7 +49,12 @@ class GatewayReplica:
         kept = await self._open.enter_async_context(archive(settings.store, owner=f"replica {uuid.uuid4().hex}"))
         self._drain_s = settings.gateway.drain_s
         house = House(
-            remote_stages(settings), settings.reporting_pace(), settings.driving(), archive=kept, cast=cast_of(settings)
+            remote_stages(settings),
+            settings.reporting_pace(),
+            settings.driving(),
+            archive=kept,
+            cast=cast_of(settings),
+            about=settings.about(),
         )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")

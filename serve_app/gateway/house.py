@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from serve_app.instruments import Instruments
 from serve_app.keeper import Archive
@@ -23,6 +25,8 @@ class House:
     """None: nothing is kept."""
     cast: Cast = field(default_factory=Cast)
     """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What everybody may know of how the service is set up."""
 
     @property
     def usual(self) -> Driving:

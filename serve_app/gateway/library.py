@@ -1,26 +1,21 @@
-"""What was talked about, for a browser: a list, a conversation as JSON and as text with times, replies as MP4.
+"""What was talked about, for a browser: a list, a conversation as JSON and as text with times, its replies as MP4.
 
-Clips are made anew from the journal whenever somebody asks. This file stores nothing, and asks nobody who they are.
+Clips are made anew from the journal whenever somebody asks (shown.py). This file stores nothing, and
+asks nobody who they are.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import tempfile
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from actors.face.video import VideoUnreadable, write_mp4
+from actors.face.video import VideoUnreadable
+from serve_app.gateway.shown import Shown
 from serve_app.store import Item, Store, Stored, Summary
-from streaming.commands import Audio, Cut, Ended, Frames, Show
-from streaming.journal import decode
-from streaming.media import SAMPLE_BYTES, FramePacket
 
 NAMES = {"user": "You", "assistant": "Avatar", "system": "System", "call": "Avatar calls", "tool": "Tool"}
 
@@ -50,20 +45,20 @@ def library(store: Store) -> APIRouter:
 
     @routes.get("/{session}/replies/{turn}.mp4")
     async def clip(session: str, turn: int) -> Response:
-        stored = await _found(store, session)
-        if not stored.header.get("media"):
-            raise HTTPException(404, "this conversation was stored without sound and pictures; set store.keep to full")
-        shown = _Shown(turn)
-        async for page in store.journal(session, turn):
-            await asyncio.to_thread(shown.read, page)
-            if shown.over:
-                break
-        if not shown.packets:
+        shown = Shown(turn)
+        await _read(store, session, shown)
+        if not shown.replies:
             raise HTTPException(404, f"no pictures of a reply {turn} were shown in this conversation")
-        try:
-            return Response(await asyncio.to_thread(shown.mp4), media_type="video/mp4")
-        except VideoUnreadable as error:
-            raise HTTPException(404, f"reply {turn} cannot be made into a clip: {error}") from error
+        return await _film(shown, f"reply {turn}")
+
+    @routes.get("/{session}/film.mp4")
+    async def film(session: str) -> Response:
+        """All replies as they were shown, one after the other. What the person said is not in it."""
+        shown = Shown()
+        await _read(store, session, shown)
+        if not shown.replies:
+            raise HTTPException(404, "no pictures were shown in this conversation")
+        return await _film(shown, "this conversation")
 
     @routes.delete("/{session}", status_code=204)
     async def erase(session: str) -> None:
@@ -86,44 +81,22 @@ def written(stored: Stored) -> str:
     return "\n".join([lines[0], "", *lines[1:], ""])
 
 
-# ---- clips -------------------------------------------------------------------------------------------------
+async def _read(store: Store, session: str, shown: Shown) -> None:
+    """What was shown. Raises HTTPException if nothing of it was kept."""
+    stored = await _found(store, session)
+    if not stored.header.get("media"):
+        raise HTTPException(404, "this conversation was stored without sound and pictures; set store.keep to full")
+    async for page in store.journal(session, shown.turn):
+        await asyncio.to_thread(shown.read, page)
+        if shown.over:
+            break
 
 
-@dataclass(slots=True)
-class _Shown:
-    """What a client was shown of one reply."""
-
-    turn: int
-    sound: bytearray = field(default_factory=bytearray)
-    packets: list[FramePacket] = field(default_factory=list[FramePacket])
-    over: bool = False
-
-    def read(self, lines: list[str]) -> None:
-        """Take what is for this reply out of the next lines of the journal."""
-        for line in lines:
-            for command in json.loads(line).get("commands", ()):
-                if command["kind"] == "Show" and command["message"].get("turn") == self.turn:
-                    self._take(decode(command))
-
-    def _take(self, order: Show) -> None:
-        match order.message:
-            case Audio(_, pts, pcm):
-                self.sound[pts * SAMPLE_BYTES :] = pcm  # a client that came back was sent some of it once more
-            case Frames(_, packets):
-                self.packets = [kept for kept in self.packets if kept.pts < packets[0].pts] + list(packets)
-            case Cut(_, pts) | Ended(_, pts):
-                del self.sound[pts * SAMPLE_BYTES :]
-                self.packets = [packet for packet in self.packets if packet.pts < pts]
-                self.over = True
-            case _:
-                pass
-
-    def mp4(self) -> bytes:
-        """The clip. Raises VideoUnreadable."""
-        with tempfile.TemporaryDirectory(prefix="realtime-avatar-") as folder:
-            path = Path(folder) / "reply.mp4"
-            write_mp4(path, self.packets, bytes(self.sound))
-            return path.read_bytes()
+async def _film(shown: Shown, what: str) -> Response:
+    try:
+        return Response(await asyncio.to_thread(shown.mp4), media_type="video/mp4")
+    except VideoUnreadable as error:
+        raise HTTPException(404, f"{what} cannot be made into a clip: {error}") from error
 
 
 # ---- JSON --------------------------------------------------------------------------------------------------

@@ -242,7 +242,8 @@ class Connection:
         conduct.resume_token = hello.token
         self._joined = True  # it was greeted when it came first
         outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
-        up = resuming.take_up(taken, hello, conduct, outgoing)
+        # An hour of talk takes seconds to do again: in a thread, so that others are not kept waiting.
+        up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
         resumed = {"session_id": hello.session, "last_seq": hello.last_seq, "session": conduct.described()}
         told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", **resumed}

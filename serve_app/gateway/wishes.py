@@ -5,6 +5,7 @@ GA and beta spellings are read; the GA one is shown. This file knows neither soc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,6 +76,8 @@ class Wishes:
     """It asked for ``avatar`` and so is told of it; stock clients are not."""
     face: str = ""
     """Id of the avatar; empty: the persona's."""
+    language: str = ""
+    """What the voice speaks; empty: what the persona speaks."""
     persona: str = ""
     """Its name; empty: whoever speaks where nobody is asked for."""
     greeting: bool | None = None
@@ -147,6 +150,7 @@ class Wishes:
         return replace(
             usual,
             voice=self.voice if own_voice else usual.voice,
+            language=self.language or usual.language,
             instructions=self.instructions or usual.instructions,
             tools=chosen(self.tools, self.tool_choice if there and named else "auto"),
             most=self.most,
@@ -332,7 +336,11 @@ def _avatar(wishes: Wishes, value: Any) -> Wishes:
     codec = given.get("video", {}).get("codec", wishes.codec)
     if codec not in ("h264", "jpeg", None):
         raise ClientError("unknown_codec", f"video comes as h264, jpeg or null, not {codec!r}")
-    return replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting, face=face)
+    language = given.get("language", wishes.language)
+    if not re.fullmatch(r"([a-z]{2})?", str(language)):
+        raise ClientError("invalid_value", f"language is two letters, not {language!r:.80}", param="avatar.language")
+    wishes = replace(wishes, codec=codec, sees_avatar=True, persona=persona, greeting=greeting)
+    return replace(wishes, face=face, language=language)
 
 
 _READERS: dict[str, Any] = {

@@ -3,7 +3,7 @@ import react from "@vitejs/plugin-react";
 import { loadEnv } from "vite";
 import { defineConfig } from "vitest/config";
 
-const BESIDE = ["/avatars", "/conversations", "/healthz", "/voices"];
+const BESIDE = ["/avatars", "/conversations", "/healthz", "/personas", "/voices"];
 
 export default defineConfig(({ mode }) => {
   const target = loadEnv(mode, ".", "AVATAR_").AVATAR_URL ?? "http://127.0.0.1:8080";

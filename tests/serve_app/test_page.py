@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,6 +81,29 @@ def test_the_built_page_is_served_else_the_packed_one_else_the_plain_one(web: Pa
     assert page.folder(web, packed) == web / "dist"
     (web / "dist" / "index.html").unlink()
     assert page.folder(web, packed) == packed
+
+
+def test_the_client_is_packed_as_it_is_now_with_the_pages_version(web: Path, tmp_path: Path) -> None:
+    (web / "package.json").write_text('{"version": "1.2.3"}')
+    (web / "npm").mkdir()
+    (web / "npm" / "package.json").write_text('{"name": "@realtime-avatar/client", "version": "0.0.0"}')
+    (web / "npm" / "README.md").write_text("How to use it.")
+    packed: dict[str, str] = {}
+
+    def npm(arguments: Sequence[str | Path]) -> None:
+        Npm(web)(arguments[:1])
+        if "client" in arguments:
+            (web / "package").mkdir()
+            (web / "package" / "index.d.ts").write_text('export { a } from "./a-b"; import("./c").D; from "react";')
+        if arguments[0] == "pack":
+            packed.update({path.name: path.read_text() for path in Path(arguments[2]).iterdir()})
+
+    made = page.pack_client(web, npm, tmp_path / "dist")
+    assert made == tmp_path / "dist" / "realtime-avatar-client-1.2.3.tgz"
+    assert json.loads(packed.pop("package.json")) == {"name": "@realtime-avatar/client", "version": "1.2.3"}
+    types = 'export { a } from "./a-b.js"; import("./c.js").D; from "react";'
+    assert packed == {"README.md": "How to use it.", "index.d.ts": types}
+    assert not (web / "package").exists()
 
 
 def test_the_machines_node_is_taken_if_it_is_new_enough() -> None:

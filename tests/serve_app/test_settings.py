@@ -197,3 +197,12 @@ def test_a_profile_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     with pytest.raises(SettingsError, match=r"mine\.toml is not TOML"):
         load(profile(tmp_path, "[tts\n"))
+
+
+def test_what_everybody_may_know_holds_no_address_and_no_key() -> None:
+    chosen = load("cpu", llm={"base_url": "http://models.example/v1", "api_key": "sk-secret"}, store={"days": 7})
+    assert chosen.about() == {
+        "profile": "cpu",
+        "engines": {"asr": "whisper", "llm": "chat", "tts": "hibari", "face": "portrait", "turn": None},
+        "kept": {"keep": "text", "days": 7.0},
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streaming.echo import Fit, fit, repeated, without
+from streaming.echo import Fit, carried, fit, repeated, without
 from streaming.media import MIC_RATE, RATE
 from tests.streaming.voices import Sound, pcm16, room, voice
 
@@ -99,3 +99,18 @@ def test_nothing_is_taken_out_where_nothing_was_played() -> None:
 )
 def test_words_that_we_said(text: str, share: float) -> None:
     assert repeated(text, ["I", "fall", "silent", "at", "once", "and", "hold", "my", "answer."]) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("gain", "there"), [(0.0, False), (0.003, False), (0.05, True)])
+def test_whether_our_voice_comes_to_a_microphone_shows_while_we_speak(gain: float, there: bool) -> None:
+    heard = voice(1, MIC_RATE, 3.0, late=0.2, gain=gain)[-MIC_RATE // 2 :]
+    played = voice(1, RATE, 3.0)[-RATE * 11 // 10 :]
+    assert carried(pcm16(heard), pcm16(played)) == there
+
+
+def test_whether_our_voice_comes_to_a_microphone_is_not_known_from_too_little() -> None:
+    silence = np.zeros(MIC_RATE // 2)
+    late = voice(1, RATE, 1.1)
+    late[: RATE // 2] = 0  # with an echo of 0.6 s nothing would have come yet
+    assert carried(pcm16(silence), pcm16(late[: RATE // 2]))
+    assert carried(b"", pcm16(late))

@@ -120,6 +120,17 @@ def test_a_person_without_a_loudspeaker_holds_at_once() -> None:
     assert story.do(SpeechStarted(1500 * MS)) == [Hold(1), Show(StateChanged("held", 1))]
 
 
+@pytest.mark.parametrize(("reaches", "held"), [(False, ["Hold"]), (True, [])])
+def test_a_voice_like_ours_is_a_persons_where_ours_was_never_heard(reaches: bool, held: list[str]) -> None:
+    """With headphones the microphone is silent while we speak: what it hears then is not us, however alike."""
+    story = Story()
+    sound = ECHO.copy()
+    sound[: 2000 * MS] *= reaches
+    story.hear(sound, 2140)
+    story.do(SpeechStarted(2010 * MS))
+    assert story.orders() == held
+
+
 def power(pcm: bytes) -> float:
     return float(np.square(np.frombuffer(pcm, "<i2").astype(float)).mean())
 

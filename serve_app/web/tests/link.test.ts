@@ -210,3 +210,21 @@ test("nothing is said to nobody", async () => {
   expect(link.say("avatar.press")).toBe(false);
   expect(line().sent).toEqual([]);
 });
+
+test("a new conversation is begun on purpose: no hello, no word of a loss, and late messages are nobody's", async () => {
+  link.start();
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  const first = line();
+  log = [];
+  link.anew();
+  expect(first.closedWith).toBe(1000);
+  await settle();
+  line().open();
+  first.tell(caption(2));
+  expect(line().sent).toEqual([]);
+  line().tell(created("two"));
+  line().tell(caption(2));
+  expect([log, link.session?.id]).toEqual([["is connecting", "is open", "session.created", "avatar.caption"], "two"]);
+});

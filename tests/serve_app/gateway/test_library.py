@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 
-from actors.face.video import H264Encoder, read_audio, read_video
+from actors.face.video import H264Encoder, JpegEncoder, read_audio, read_video
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.house import House
 from serve_app.gateway.library import written
@@ -150,6 +150,32 @@ def test_a_reply_is_seen_again_as_far_as_it_was_heard(client: TestClient, store:
     assert synthetic(path)
     missing = client.get("/conversations/sess_1/replies/3.mp4")
     assert (missing.status_code, "no pictures of a reply 3" in missing.json()["detail"]) == (404, True)
+
+
+def test_all_replies_are_one_film_each_after_the_one_before(client: TestClient, store: Store, tmp_path: Path) -> None:
+    shown: list[Show] = []
+    for turn, codec in ((1, H264Encoder(64, 96)), (2, JpegEncoder())):
+        for k in range(4):
+            data, key = codec.encode(np.full((96, 64, 3), 40 * k, np.uint8), k * FRAME)
+            shown.append(Show(Audio(turn, k * FRAME, b"\0\1" * FRAME)))
+            shown.append(Show(Frames(turn, (FramePacket(k * FRAME, data, key),))))
+        shown.append(Show(Cut(turn, 3 * FRAME - 400, "Hel")))
+    shown.append(Show(Audio(3, 0, b"\0\1" * FRAME)))  # without pictures: it is not in the film
+    lines = [canonical({"n": n, "event": {}, "commands": [encode(order)]}) for n, order in enumerate(shown)]
+    assert client.portal is not None
+    for session, header in (("sess_full", {"media": True}), ("sess_text", {})):
+        client.portal.call(store.begin, session, "gateway", header)
+        client.portal.call(store.append, session, 1, lines)
+    film = client.get("/conversations/sess_full/film.mp4")
+    assert (film.status_code, film.headers["content-type"]) == (200, "video/mp4")
+    path = tmp_path / "film.mp4"
+    path.write_bytes(film.content)
+    assert [pts for pts, _ in read_video(path)] == [k * FRAME for k in range(6)]
+    assert 6 * FRAME - 400 <= len(read_audio(path)) < 9 * FRAME
+    assert synthetic(path)
+    for session, why in (("sess_text", "set store.keep to full"), ("sess_none", "no conversation is called")):
+        refused = client.get(f"/conversations/{session}/film.mp4")
+        assert (refused.status_code, why in refused.json()["detail"]) == (404, True)
 
 
 def test_a_reply_is_found_without_reading_what_came_before_it(client: TestClient, store: Store) -> None:

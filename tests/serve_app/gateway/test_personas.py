@@ -59,9 +59,11 @@ class Choir(Hum):
 
     def __init__(self) -> None:
         self.voices: list[str] = []
+        self.languages: list[str] = []
 
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         self.voices.append(voice)
+        self.languages.append(language)
         async for piece in super().speak(text, voice, language, seed):
             yield piece
 
@@ -203,6 +205,22 @@ def test_what_a_client_chooses_itself_counts_more_than_its_persona(room: Room) -
         say(socket, "session.update", session=chosen)
         assert asked(socket, "When do you open?") == "At nine."
     assert (room.guide.told, set(room.choir.voices)) == (["Whisper."], {"tenor"})
+
+
+def test_a_client_may_choose_what_the_voice_speaks_as_far_as_it_can() -> None:
+    room = Room(replace(CAST, languages=frozenset({"en", "es"})))
+    with room.entered() as socket:
+        for language, sentence in (
+            ("zh", "the voice does not speak 'zh'; it speaks en, es"),
+            ("Chinese", "two letters"),
+        ):
+            say(socket, "session.update", session={"avatar": {"language": language}})
+            assert sentence in until(socket, "error")[-1]["error"]["message"]  # type: ignore[index]
+        say(socket, "session.update", session={"avatar": {"language": "es"}})
+        asked(socket, "Hello?")
+        say(socket, "session.update", session={"avatar": {"language": ""}})
+        asked(socket, "Hello?")
+    assert room.choir.languages[0] == "es" and room.choir.languages[-1] == "en"
 
 
 @pytest.mark.parametrize("voice", ["marin", "default", "unheard-of"])

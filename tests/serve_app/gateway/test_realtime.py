@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ def test_a_listener_that_cannot_answer_closes_the_socket_with_its_sentence(
 
 def test_the_page_the_idle_loop_and_the_health_are_there(client: TestClient) -> None:
     assert "Realtime Avatar" in client.get("/").text
-    assert client.get("/avatars/story/idle.mp4").content == b"a loop"
+    loop = client.get("/avatars/story/idle.mp4")
+    assert (loop.content, loop.headers["access-control-allow-origin"]) == (b"a loop", "*")
     assert client.get("/avatars/nobody/idle.mp4").status_code == 404
     assert client.get("/healthz").json() == {"status": "ok", "avatar": "story"}
     assert "avatar_turns_total" in client.get("/metrics").text
@@ -152,3 +154,15 @@ def test_what_happens_is_counted(client: TestClient) -> None:
     assert 'avatar_turns_total{outcome="completed"} 1.0' in metrics
     assert "avatar_frames_total 13.0" in metrics
     assert "avatar_sessions_active 0.0" in metrics
+
+
+def test_a_service_tells_how_it_is_set_up() -> None:
+    stages = Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR)
+    with TestClient(
+        build_gateway(House(stages, Pace(), Driving(), about={"profile": "cpu"}), lambda _: None)
+    ) as client:
+        assert client.get("/v1/service").json() == {
+            "version": version("realtime-avatar"),
+            "languages": None,
+            "profile": "cpu",
+        }

@@ -3,6 +3,7 @@
  *
  * `createAvatar({ url, canvas })` is all that a page needs; the page watches `store` and calls the verbs below.
  */
+import { type Before, items, linesOf } from "./before";
 import type * as captions from "./captions";
 import { Emitter } from "./emitter";
 import type { Session } from "./events";
@@ -16,6 +17,7 @@ import { Showing } from "./showing";
 import { type AvatarSignals, type AvatarState, INITIAL, type Problem } from "./state";
 import { Store } from "./store";
 import { Talking } from "./talking";
+import { asked, differing, NO_WISHES, REFUSED_WISHES, type Wishes } from "./wishes";
 import { MIC_RATE } from "./wire";
 
 export interface AvatarOptions {
@@ -26,6 +28,8 @@ export interface AvatarOptions {
   key?: string | null;
   /** Or: a client secret for each connection, out of the page's own backend. */
   secret?: () => Promise<string | null>;
+  /** What is wished from the beginning: persona, voice, instructions… */
+  wishes?: Partial<Wishes>;
 }
 
 export class Avatar {
@@ -37,11 +41,14 @@ export class Avatar {
   readonly talking: Talking;
   /** How much of the microphone was sent, and when the last of it. */
   private sent = { samples: 0, ms: 0 };
+  /** What the conversation began with. */
+  private before: readonly Before[] = [];
   private readonly ends: (() => void)[] = [];
 
   constructor(options: AvatarOptions) {
     const base = new URL(options.url ?? ".", location.href).href;
     const { store, signals } = this;
+    store.set({ wishes: { ...NO_WISHES, ...options.wishes } });
     this.link = new Link({
       url: new URL("v1/realtime", base.replace(/^http/, "ws")).href,
       secret: options.secret ?? (() => clientSecret(base, options.key ?? null)),
@@ -109,8 +116,36 @@ export class Avatar {
   interrupt(): void {
     const item = this.showing.items.get(this.player.turn);
     const heard = this.showing.cutShort();
+    this.link.say("response.cancel"); // a truncation alone is taken for late news
     if (item) this.link.say("conversation.item.truncate", { item_id: item, content_index: 0, audio_end_ms: heard });
-    else this.link.say("response.cancel");
+  }
+
+  /** Wish something else; another persona or face begins another conversation. */
+  wish(part: Partial<Wishes>): void {
+    const before = this.store.get().wishes;
+    this.store.set({ wishes: { ...before, ...part } });
+    const { persona = before.persona, avatar = before.avatar } = part;
+    if (persona !== before.persona || avatar !== before.avatar) return this.begin();
+    this.link.say("session.update", { session: { type: "realtime", ...asked(part, this.usualDetection) } });
+  }
+
+  /** Another conversation; it may go on with what was said in an earlier one. */
+  begin(before: readonly Before[] = [], part: Partial<Wishes> = {}): void {
+    this.showing.silence();
+    this.before = before;
+    remember(null);
+    const wishes = { ...this.store.get().wishes, ...part };
+    this.store.set({ wishes, lines: linesOf(before), session: null, phase: "idle", problem: null });
+    this.link.anew();
+  }
+
+  /** The service cannot meet a wish: it is given up. True if `code` says so. */
+  giveUp(code: string | null): boolean {
+    const wish = REFUSED_WISHES[code ?? ""];
+    if (!wish || !this.store.get().wishes[wish]) return false;
+    this.store.set({ wishes: { ...this.store.get().wishes, [wish]: "" } });
+    this.link.anew(); // what came with that wish was not heard either
+    return true;
   }
 
   tell(problem: Problem): void {
@@ -135,7 +170,11 @@ export class Avatar {
     this.store.set({ session, phase: "idle" });
     this.clearProblem("needs_key");
     const video = { codec: this.showing.codec };
-    this.link.say("session.update", { session: { type: "realtime", avatar: { video } } });
+    const wished = asked(differing(this.store.get().wishes), this.usualDetection);
+    const greeting = this.before.length ? { greeting: false } : {};
+    const avatar = { ...wished.avatar, ...greeting, video };
+    this.link.say("session.update", { session: { type: "realtime", ...wished, avatar } });
+    for (const item of items(this.before)) this.link.say("conversation.item.create", { item });
     if (video.codec === "jpeg") this.tell({ code: "no_webcodecs" });
   }
 
@@ -143,6 +182,11 @@ export class Avatar {
   spokeUntil(audioEndMs: number): void {
     const { samples, ms } = this.sent;
     this.showing.timings.spoke(ms - Math.max((samples * 1000) / MIC_RATE - audioEndMs, 0));
+  }
+
+  /** The service's own, before anything was wished. */
+  private get usualDetection(): unknown {
+    return this.link.session?.audio?.input?.turn_detection;
   }
 
   // ---- inside --------------------------------------------------------------------------------------------------
@@ -155,6 +199,7 @@ export class Avatar {
 
   private lost(): void {
     this.showing.silence();
+    this.before = [];
     remember(null);
     if (this.store.get().lines.length) this.tell({ code: "not_resumed" });
   }

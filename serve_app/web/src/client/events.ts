@@ -7,6 +7,7 @@ export interface Session {
   audio?: { input?: { turn_detection?: unknown }; output?: { voice?: unknown } };
   avatar: {
     id: string;
+    persona?: string;
     resume_token?: string;
     video: { codec: "h264" | "jpeg" | null; width: number; height: number; coded_height: number; fps: number };
   };

@@ -15,7 +15,10 @@ export function hear(avatar: Avatar, event: Heard): void {
 
 const HEARD: Table = {
   "session.created": (avatar, { session }) => avatar.welcome(session),
-  "session.updated": (avatar, { session }) => avatar.store.set({ session }),
+  "session.updated": (avatar, { session }) => {
+    avatar.store.set({ session });
+    avatar.showing.face(session);
+  },
   "avatar.resumed": (avatar, { session }) => avatar.store.set({ session }),
   "avatar.state": (avatar, { state, turn }) => {
     avatar.store.set({ phase: state });
@@ -53,6 +56,8 @@ const HEARD: Table = {
     avatar.tell({ code: "notice", text: reason });
   },
   error: (avatar, { error }) => {
-    if (!LATE.has(error.code ?? "")) avatar.tell({ code: "service", text: error.message });
+    if (LATE.has(error.code ?? "")) return;
+    avatar.giveUp(error.code);
+    avatar.tell({ code: "service", text: error.message });
   },
 };

@@ -96,6 +96,16 @@ export class Link {
     this.options.status("ended");
   }
 
+  /** End this conversation; the next connection begins another one. */
+  anew(): void {
+    this.session = null;
+    this.received.restart(0);
+    if (!this.running) return;
+    this.drop(GOODBYE);
+    this.options.status("connecting");
+    void this.connect();
+  }
+
   /** Try now: the network is back, or somebody asks for it. */
   hurry(): void {
     if (!this.running || this.isOpen) return;

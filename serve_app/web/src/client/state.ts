@@ -4,6 +4,7 @@ import type { Session } from "./events";
 import type { Status } from "./link";
 import type { MicrophoneFault } from "./microphone";
 import type { TurnTimes } from "./timings";
+import { NO_WISHES, type Wishes } from "./wishes";
 import type { State } from "./wire";
 
 /** Something the person should know. `text` is the service's own sentence, where there is one. */
@@ -15,6 +16,7 @@ export interface Problem {
 export interface AvatarState {
   link: Status;
   session: Session | null;
+  wishes: Wishes;
   /** What the conversation is doing, as the service tells it. */
   phase: State;
   /** The reply is on the face: its sound has begun and is not over. */
@@ -32,6 +34,7 @@ export interface AvatarState {
 export const INITIAL: AvatarState = {
   link: "connecting",
   session: null,
+  wishes: NO_WISHES,
   phase: "idle",
   speaking: false,
   lines: [],

@@ -5,19 +5,38 @@ import { Announcer, Captions } from "./Captions";
 import { Composer } from "./Composer";
 import { Drawer, type Tab } from "./Drawer";
 import { Face } from "./Face";
-import { ChartIcon } from "./Icons";
+import { captionsChosen, Chosen, keepCaptions, useChoices } from "./choices";
+import { Avatars } from "./drawers/Avatars";
+import { History } from "./drawers/History";
+import { Settings } from "./drawers/Settings";
+import { Voices } from "./drawers/Voices";
+import { ChartIcon, ClockIcon, GearIcon, MenuIcon, PersonIcon, SoundIcon } from "./Icons";
 import { LanguageSwitch } from "./LanguageSwitch";
 import { Latency } from "./Latency";
-import { firstLanguage, keepLanguage, type Language, Spoken, WORDS } from "./language";
+import { firstLanguage, keepLanguage, type Language, Spoken, useWords, WORDS } from "./language";
 import { ProblemNote } from "./ProblemNote";
+import { Asking, type Rest } from "./rest";
 import { Shown, useMood, usePart } from "./useAvatar";
 import { useKeys } from "./useKeys";
 
-export function App({ avatar, canvas }: { avatar: Avatar; canvas: HTMLCanvasElement }) {
+interface AppProps {
+  avatar: Avatar;
+  canvas: HTMLCanvasElement;
+  rest: Rest;
+}
+
+export function App({ avatar, canvas, rest }: AppProps) {
   const [language, setLanguage] = useState(firstLanguage);
-  const [open, setOpen] = useState(false);
+  const [captions, setCaptions] = useState(captionsChosen);
+  const [open, setOpen] = useState<string | null>(null);
   const words = WORDS[language];
-  const tabs: Tab[] = [{ id: "latency", title: words.latency.tab, Content: Latency }];
+  const tabs: Tab[] = [
+    { id: "history", title: words.history.tab, Icon: ClockIcon, Content: History },
+    { id: "avatars", title: words.avatars.tab, Icon: PersonIcon, Content: Avatars },
+    { id: "voices", title: words.voices.tab, Icon: SoundIcon, Content: Voices },
+    { id: "settings", title: words.settings.tab, Icon: GearIcon, Content: Settings },
+    { id: "latency", title: words.latency.tab, Icon: ChartIcon, Content: Latency },
+  ];
   const choose = (chosen: Language) => {
     keepLanguage(chosen);
     setLanguage(chosen);
@@ -27,36 +46,71 @@ export function App({ avatar, canvas }: { avatar: Avatar; canvas: HTMLCanvasElem
     document.documentElement.lang = language;
     document.title = words.title;
   }, [language, words]);
+  const choices = {
+    language,
+    setLanguage: choose,
+    captions,
+    setCaptions: (shown: boolean) => {
+      keepCaptions(shown);
+      setCaptions(shown);
+    },
+  };
   return (
     <Shown value={avatar}>
-      <Spoken value={words}>
-        <MoodOfPage />
-        <header className="top">
-          <h1>{words.title}</h1>
-          <LanguageSwitch language={language} choose={choose} />
-          <button
-            type="button"
-            className="round"
-            aria-label={words.measurements}
-            title={words.measurements}
-            aria-expanded={open}
-            onClick={() => setOpen(!open)}
-          >
-            <ChartIcon />
-          </button>
-        </header>
-        <main>
-          <Face canvas={canvas} />
-          <section className="talk" aria-label={words.conversation}>
-            <Captions />
-            <Announcer />
-            <ProblemNote />
-            <Composer />
-          </section>
-        </main>
-        {open && <Drawer tabs={tabs} close={() => setOpen(false)} />}
-      </Spoken>
+      <Asking value={rest}>
+        <Chosen value={choices}>
+          <Spoken value={words}>
+            <MoodOfPage />
+            <Top open={open} setOpen={setOpen} />
+            <main>
+              <Face canvas={canvas} />
+              <section className="talk" aria-label={words.conversation}>
+                {captions && <Captions />}
+                <Announcer />
+                <ProblemNote />
+                <Composer />
+              </section>
+            </main>
+            {open && <Drawer tabs={tabs} shown={open} show={setOpen} close={() => setOpen(null)} />}
+          </Spoken>
+        </Chosen>
+      </Asking>
     </Shown>
+  );
+}
+
+interface TopProps {
+  /** The drawer's tab that is open. */
+  open: string | null;
+  setOpen: (id: string | null) => void;
+}
+
+function Top({ open, setOpen }: TopProps) {
+  const words = useWords();
+  const { language, setLanguage } = useChoices();
+  const buttons = [
+    { id: "latency", label: words.measurements, Icon: ChartIcon },
+    { id: "history", label: words.drawers.title, Icon: MenuIcon },
+  ];
+  return (
+    <header className="top">
+      <h1>{words.title}</h1>
+      <LanguageSwitch language={language} choose={setLanguage} />
+      {buttons.map(({ id, label, Icon }) => (
+        <button
+          key={id}
+          type="button"
+          className="round"
+          data-opens={id}
+          aria-label={label}
+          title={label}
+          aria-expanded={open !== null && (open === "latency") === (id === "latency")}
+          onClick={() => setOpen(open === null || (open === "latency") !== (id === "latency") ? id : null)}
+        >
+          <Icon />
+        </button>
+      ))}
+    </header>
   );
 }
 

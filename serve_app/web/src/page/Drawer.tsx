@@ -1,19 +1,31 @@
 /** A panel at the side with tabs; each tab is a component that is drawn only while it is open. */
-import { type ComponentType, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type ComponentType, type KeyboardEvent, useEffect, useRef } from "react";
 import { CloseIcon } from "./Icons";
 import { useWords } from "./language";
 
 export interface Tab {
   id: string;
   title: string;
-  Content: ComponentType;
+  Icon: ComponentType;
+  Content: ComponentType<{ close: () => void }>;
 }
 
-export function Drawer({ tabs, close }: { tabs: readonly Tab[]; close: () => void }) {
+interface DrawerProps {
+  tabs: readonly Tab[];
+  /** The tab that is open. */
+  shown: string;
+  show: (id: string) => void;
+  close: () => void;
+}
+
+export function Drawer({ tabs, shown, show, close }: DrawerProps) {
   const words = useWords();
-  const [shown, show] = useState(tabs[0]?.id);
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => panel.current?.focus(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    panel.current?.focus();
+    return () => (before as HTMLElement | null)?.focus(); // where the keyboard was
+  }, []);
   const tab = tabs.find(({ id }) => id === shown) ?? tabs[0];
   const keys = (event: KeyboardEvent) => {
     if (event.key === "Escape") {
@@ -29,10 +41,10 @@ export function Drawer({ tabs, close }: { tabs: readonly Tab[]; close: () => voi
     }
   };
   return (
-    <aside className="drawer" ref={panel} tabIndex={-1} aria-label={words.measurements} onKeyDown={keys}>
+    <aside className="drawer" ref={panel} tabIndex={-1} aria-label={words.drawers.title} onKeyDown={keys}>
       <header>
         <div role="tablist">
-          {tabs.map(({ id, title }) => (
+          {tabs.map(({ id, title, Icon }) => (
             <button
               key={id}
               id={`tab-${id}`}
@@ -43,7 +55,8 @@ export function Drawer({ tabs, close }: { tabs: readonly Tab[]; close: () => voi
               tabIndex={id === tab?.id ? 0 : -1}
               onClick={() => show(id)}
             >
-              {title}
+              <Icon />
+              <span>{title}</span>
             </button>
           ))}
         </div>
@@ -52,8 +65,8 @@ export function Drawer({ tabs, close }: { tabs: readonly Tab[]; close: () => voi
         </button>
       </header>
       {tab && (
-        <div id="drawer-content" role="tabpanel" aria-labelledby={`tab-${tab.id}`} tabIndex={0}>
-          <tab.Content />
+        <div id="drawer-content" key={tab.id} role="tabpanel" aria-labelledby={`tab-${tab.id}`} tabIndex={0}>
+          <tab.Content close={close} />
         </div>
       )}
     </aside>

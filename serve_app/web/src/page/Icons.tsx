@@ -70,6 +70,40 @@ export const ChartIcon = () => (
   </Drawing>
 );
 
+export const MenuIcon = () => (
+  <Drawing>
+    <path d="M4 7h16M4 12h16M4 17h16" />
+  </Drawing>
+);
+
+export const ClockIcon = () => (
+  <Drawing>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M12 7v5l3.5 2" />
+  </Drawing>
+);
+
+export const PersonIcon = () => (
+  <Drawing>
+    <circle cx="12" cy="8.5" r="4.5" />
+    <path d="M4 21a8 6.5 0 0 1 16 0" />
+  </Drawing>
+);
+
+export const SoundIcon = () => (
+  <Drawing>
+    <path d="M4 10v4M8 7v10M12 4v16M16 8v8M20 10v4" />
+  </Drawing>
+);
+
+export const GearIcon = () => (
+  <Drawing>
+    <path d="M4 7h9M17 7h3M4 17h3M11 17h9" />
+    <circle cx="15" cy="7" r="2" />
+    <circle cx="9" cy="17" r="2" />
+  </Drawing>
+);
+
 export const CloseIcon = () => (
   <Drawing>
     <path d="M6 6l12 12M18 6L6 18" />

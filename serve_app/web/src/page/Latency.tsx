@@ -47,8 +47,8 @@ export function Latency() {
       </ul>
       {newest.length === 0 && <p className="quiet">{words.none}</p>}
       <ol className="bars-of-turns">
-        {newest.map((turn) => (
-          <Bar key={turn.turn} turn={turn} longest={longest} />
+        {newest.map((turn, place) => (
+          <Bar key={turns.length - place} turn={turn} longest={longest} />
         ))}
       </ol>
     </div>

@@ -2,6 +2,8 @@
 import { createRoot } from "react-dom/client";
 import { type Avatar, createAvatar, keyOfAddress } from "../client";
 import { App } from "./App";
+import { keepWishes, recallWishes } from "./choices";
+import { Rest } from "./rest";
 import "../styles/index.css";
 
 declare global {
@@ -13,6 +15,11 @@ declare global {
 
 const canvas = document.createElement("canvas");
 canvas.id = "face";
-const avatar = createAvatar({ canvas, key: keyOfAddress() });
+const key = keyOfAddress();
+const avatar = createAvatar({ canvas, key, wishes: recallWishes() });
+const rest = new Rest(new URL(".", location.href).href, key);
+keepWishes(avatar);
 window.avatar = avatar;
-createRoot(document.getElementById("page") as HTMLElement).render(<App avatar={avatar} canvas={canvas} />);
+createRoot(document.getElementById("page") as HTMLElement).render(
+  <App avatar={avatar} canvas={canvas} rest={rest} />,
+);
