@@ -13,6 +13,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+LONG_S = 3600.0
+"""A deadline that nobody waits for."""
+
 
 class Hung(RuntimeError):
     """The engine gave nothing for too long; replace the replica."""
@@ -26,16 +29,21 @@ class Watch:
         self._limit_s = limit_s
         self._clock = clock
         self._waiting: dict[object, float] = {}
+        self._new: dict[object, float] = {}
+        self._worst = (0.0, -LONG_S)
 
-    async def over(self, stream: AsyncIterator[T]) -> AsyncGenerator[T]:
-        """The same stream, watched; whoever stops reading closes it."""
+    async def over(self, stream: AsyncIterator[T], slack_s: float = LONG_S) -> AsyncGenerator[T]:
+        """The same stream, watched; whoever stops reading closes it. ``slack_s``: when its first item is too late."""
         call = object()
         self._waiting[call] = self._clock()
+        self._new[call] = slack_s
         try:
             async for item in stream:
+                self._began(call)
                 yield item
                 self._waiting[call] = self._clock()
         finally:
+            self._began(call)
             del self._waiting[call]
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
@@ -47,6 +55,23 @@ class Watch:
         longest = self._clock() - min(self._waiting.values())
         if longest > self._limit_s:
             raise Hung(f"the engine gave nothing for {longest:.0f} s, {self._limit_s:.0f} s are the limit")
+
+    def stats(self) -> dict[str, float]:
+        """For serve_app/scaling.py: calls now, and since the last question the longest wait for a first item and the
+        worst lateness, both in seconds; a negative lateness is slack."""
+        for call in self._new:
+            self._note(call)
+        (wait, late), self._worst = self._worst, (0.0, -LONG_S)
+        return {"load": float(len(self._waiting)), "wait_s": wait, "late_s": late}
+
+    def _began(self, call: object) -> None:
+        if call in self._new:
+            self._note(call)
+            del self._new[call]
+
+    def _note(self, call: object) -> None:
+        waited = self._clock() - self._waiting[call]
+        self._worst = (max(self._worst[0], waited), max(self._worst[1], waited - self._new[call]))
 
 
 async def grouped(

@@ -114,12 +114,16 @@ def remote_stages(settings: Settings) -> Stages:
 
     served = choices(settings)
     near = {name: checked("asr", choice)(**choice.arguments) for name, choice in hearing(settings).items()}
+
+    def handle(stage: str) -> Any:
+        return connect("gpu" if stage in settings.ray.together else stage)
+
     return Stages(
         listener=shared(near["listener"]),
-        transcriber=RemoteTranscriber(connect("asr")),
-        responder=RemoteResponder(connect("llm")),
-        voice=RemoteVoice(connect("tts")),
-        face=RemoteFace(connect("face")) if "face" in served else None,
+        transcriber=RemoteTranscriber(handle("asr")),
+        responder=RemoteResponder(handle("llm")),
+        voice=RemoteVoice(handle("tts")),
+        face=RemoteFace(handle("face")) if "face" in served else None,
         avatar=avatar_of(settings),
         judge=near.get("turn"),
     )

@@ -42,12 +42,14 @@ def parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_portrait(commands)
     _add_load(commands)
+    _add_config(commands)
+    _add_plan(commands)
     _add_doctor(commands)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 not well (doctor, inspect, load, replay), 2 wrong use."""
+    """Run one command; return its exit code: 0 done, 1 not well (config, doctor, inspect, load...), 2 wrong use."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["inspect"]:  # it reads its own options
         chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
@@ -236,6 +238,41 @@ def _load(chosen: argparse.Namespace) -> int:
     from serve_app import load
 
     return load.main(chosen)
+
+
+def _add_config(commands: _Commands) -> None:
+    command = _command(commands, "config", _config, "write a profile's Serve config, or check one")
+    command.add_argument("--out", type=Path, metavar="FILE.yaml", help="where to (default: the standard output)")
+    command.add_argument("--check", type=Path, metavar="FILE.yaml", help="say what is wrong with this one instead")
+    command.add_argument("--gpus", type=int, metavar="N", help="GPUs of the cluster (default: the profile's)")
+    _profile(command)
+
+
+def _config(chosen: argparse.Namespace) -> int:
+    if chosen.check:
+        from serve_app import checking
+
+        return checking.main(chosen.check, chosen.gpus)
+    from serve_app import placement
+
+    return placement.main(chosen.profile, chosen.out)
+
+
+def _add_plan(commands: _Commands) -> None:
+    command = _command(commands, "plan", _plan, "work out how many sessions a profile carries, without running it")
+    command.add_argument("--sessions", type=int, default=256, metavar="N", help="look no further (default: 256)")
+    command.add_argument("--cores", type=int, metavar="N", help="of the machine (default: this one's)")
+    command.add_argument("--seed", type=int, default=1, metavar="N", help="of the chance in it (default: 1)")
+    command.add_argument(
+        "--cost", action="append", default=[], metavar="STAGE=S", help="seconds of work for a second of sound"
+    )
+    _profile(command)
+
+
+def _plan(chosen: argparse.Namespace) -> int:
+    from serve_app import plan
+
+    return plan.main(chosen.profile, chosen.sessions, chosen.seed, chosen.cost, chosen.cores)
 
 
 def _add_doctor(commands: _Commands) -> None:

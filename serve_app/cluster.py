@@ -1,32 +1,29 @@
 """Our deployments on a Ray cluster: which, with what options, watched until they are ready, and taken away again.
 
 Each stage is a Serve application of its own, because a changed argument restarts every deployment of its
-application. ``python -m serve_app.cluster PROFILE`` writes the same as a file for ``serve deploy``. This file knows
-no stage's insides and no client.
+application; placement.py says with what options. This file knows no stage's insides and no client.
 """
 
 from __future__ import annotations
 
-import actors.serving  # before ray
+import actors.serving  # noqa: F401  # before ray
 
 # isort: split
 import asyncio
 import logging
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 from ray import serve
 from ray.serve.schema import ApplicationStatus
 
 from serve_app.app import Tell, checked, choices, silent
-from serve_app.groups import Share
 from serve_app.head import NotStarted, Serving, cluster, stoppable
+from serve_app.placement import options
 from serve_app.settings import Settings, load
 from streaming.stages import StageError
 
@@ -65,40 +62,23 @@ async def deploy(settings: Settings, *, gateway: bool, tell: Tell = silent) -> A
 def applications(settings: Settings, *, gateway: bool) -> dict[str, serve.Application]:
     """Our Serve applications by name, with the options of the settings. Raises SettingsError."""
     wanted: dict[str, serve.Application] = {}
+    together: dict[str, tuple[str, dict[str, Any]]] = {}
     for stage, choice in choices(settings).items():
         checked(stage, choice)
         log.info("%s: %s, because %s", stage, choice.engine, choice.why)
+        if stage in settings.ray.together:
+            together[stage] = (choice.engine, dict(choice.arguments))
+            continue
         deployment = import_module(f"actors.{stage}.deployment").deployment
         wanted[stage] = deployment.options(**options(settings, stage)).bind(choice.engine, dict(choice.arguments))
+    if together:
+        log.info("gpu: %s in one process, because ray.together names them", ", ".join(together))
+        deployment = import_module("actors.gpu.deployment").deployment
+        wanted["gpu"] = deployment.options(**options(settings, "gpu")).bind(together)
     if gateway:
         deployment = import_module("serve_app.gateway.deployment").deployment
         wanted["gateway"] = deployment.options(**options(settings, "gateway")).bind(settings)
     return wanted
-
-
-def options(settings: Settings, name: str) -> dict[str, Any]:
-    """The Serve options of a deployment, whether it is deployed from here or by ``serve deploy``."""
-    share = settings.ray.share(name)
-    common = {
-        "num_replicas": share.replicas,
-        "max_ongoing_requests": share.ongoing,
-        "max_queued_requests": share.queued,
-        "graceful_shutdown_wait_loop_s": 0.2,
-        "graceful_shutdown_timeout_s": 10.0,  # longer than any call of a stage
-        "health_check_period_s": 1.0,  # Serve learns of a death only by the next check
-        "health_check_timeout_s": 10.0,
-        "max_constructor_retry_count": 2,
-        "ray_actor_options": _actor(share),
-    }
-    if name != "gateway":
-        return common
-    drain = {"graceful_shutdown_timeout_s": settings.gateway.drain_s + 5.0, "health_check_period_s": 2.0}
-    return {**common, **drain, "max_surge_percent": 100}  # the new one listens before the old one stops
-
-
-def _actor(share: Share) -> dict[str, Any]:
-    hidden = {} if share.gpus else {"runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
-    return {"num_cpus": share.cpus, "num_gpus": share.gpus, **hidden}
 
 
 def _running() -> set[str]:
@@ -179,36 +159,3 @@ def application(args: dict[str, str]) -> serve.Application:
     """
     settings = load(args["profile"])
     return applications(settings, gateway=args["name"] == "gateway")[args["name"]]
-
-
-def config(profile: str) -> dict[str, Any]:
-    """The Serve config of a profile, as ``serve deploy`` reads it."""
-    settings = load(profile)
-    names = [*choices(settings), "gateway"]
-    return {
-        "proxy_location": "Disabled",
-        "applications": [
-            {
-                "name": name,
-                "route_prefix": None,
-                "import_path": "serve_app.cluster:application",
-                "args": {"name": name, "profile": profile, "version": version("realtime-avatar")},
-                "deployments": [{"name": name, **options(settings, name)}],
-            }
-            for name in names
-        ],
-    }
-
-
-def main() -> None:
-    """Write the Serve config of the profile that is named first to the standard output."""
-    import yaml
-
-    profile = sys.argv[1] if len(sys.argv) > 1 else "cpu"
-    print(f"# Made by `python -m serve_app.cluster {profile}`; settings live in serve_app/profiles/{profile}.toml.")
-    print(f"# Before `ray start --head`, set: {' '.join(f'{k}={v}' for k, v in actors.serving.ENVIRONMENT.items())}")
-    yaml.safe_dump(config(profile), sys.stdout, sort_keys=False)
-
-
-if __name__ == "__main__":
-    main()

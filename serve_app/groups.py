@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 
 from actors.data import data_folder
 
+Together = Literal["asr", "tts", "face"]
+
 MESSAGE_S = 60.0
 """Longest turn in seconds of microphone sound: what fits with room to spare into one message between replicas."""
 
@@ -99,6 +101,14 @@ class Language(BaseModel):
     api_key: SecretStr = SecretStr("")
     model: str = ""
     """Empty: the engine's own default."""
+    server: Literal["", "openai", "azure", "vllm", "ollama", "llamacpp", "compatible"] = ""
+    """Kind of server, where the base URL does not tell it."""
+    api_version: str = ""
+    """Azure's; empty: the one that actors/llm/servers.py names."""
+    deployment: str = ""
+    """Azure's name for the model; empty: the model's own."""
+    context: int | None = Field(default=None, ge=2_048)
+    """Tokens of a request and its reply; None goes by the kind of server."""
     instructions: str = ""
     """What the model is told before every conversation."""
 
@@ -113,7 +123,8 @@ class Language(BaseModel):
             engine, why = "chat", "an API key is given"
         else:
             engine, why = "guide", "neither OPENAI_BASE_URL nor OPENAI_API_KEY is given"
-        given = {"base_url": self.base_url, "api_key": key, "model": self.model} if engine == "chat" else {}
+        names = ("base_url", "model", "server", "api_version", "deployment", "context")
+        given = {"api_key": key, **{name: getattr(self, name) for name in names}} if engine == "chat" else {}
         return Choice(engine, {**{name: value for name, value in given.items() if value}, **self.arguments}, why)
 
 
@@ -197,12 +208,28 @@ class Characters(BaseModel):
     """Who speaks where a client asks for nobody."""
 
 
+class Caps(BaseModel):
+    """Most that one replica takes of a GPU's memory, by who allocates it; 0 leaves it to the engine."""
+
+    model_config = _STRICT
+
+    torch: float = Field(default=0.0, ge=0, le=1)
+    """Share of the GPU's memory for torch's allocator."""
+    tensorrt_mb: int = Field(default=0, ge=0)
+    """Workspace of TensorRT engines, in MiB."""
+    vllm: float = Field(default=0.0, ge=0, le=1)
+    """Share of the GPU's memory for vLLM."""
+
+
 class Share(BaseModel):
     """What one deployment gets of the cluster."""
 
     model_config = _STRICT
 
-    replicas: int = Field(default=1, ge=1, le=64)
+    replicas: int = Field(default=1, ge=0, le=64)
+    """How many there are, or the fewest if ``most`` lets their number follow the load; then 0 is allowed."""
+    most: int = Field(default=0, ge=0, le=64)
+    """The most replicas, as serve_app/scaling.py wants them; 0: their number is fixed."""
     gpus: float = Field(default=0.0, ge=0)
     """Of one GPU, for each replica. Bookkeeping only: it limits nothing."""
     cpus: float = Field(default=0.0, ge=0)
@@ -210,6 +237,20 @@ class Share(BaseModel):
     """Calls at once on a replica."""
     queued: int = Field(default=32, ge=1)
     """Calls that wait at a caller before it is told that the stage is busy."""
+    caps: Caps = Caps()
+
+    @property
+    def largest(self) -> int:
+        """Replicas when all of them are there."""
+        return max(self.replicas, self.most)
+
+    @model_validator(mode="after")
+    def _fewest_below_most(self) -> Self:
+        if 0 < self.most < self.replicas:
+            raise ValueError(f"most is {self.most} and replicas {self.replicas}; let most be the larger, or 0")
+        if not self.largest:
+            raise ValueError("replicas is 0 and would stay so; let most be 1 or more")
+        return self
 
 
 class Cluster(BaseModel):
@@ -226,11 +267,22 @@ class Cluster(BaseModel):
     dashboard: bool = True
     dashboard_port: int = Field(default=8265, ge=0, le=65535)
     """Another free one is taken if it is not free."""
+    mps: bool = False
+    """True: replicas with a share of a GPU are clients of NVIDIA MPS, whose daemon the machine must run."""
+    together: tuple[Together, ...] = ()
+    """Stages that share one process, the deployment ``gpu``: one CUDA context for all of them."""
     asr: Share = Share()
     llm: Share = Share(ongoing=64)
     tts: Share = Share()
     face: Share = Share()
+    gpu: Share = Share(ongoing=32)
+    """Of the process that the stages in ``together`` share; their own shares do not count then."""
     gateway: Share = Share(ongoing=64)
+
+    def deployed(self) -> tuple[str, ...]:
+        """Names of our deployments: the stages with a process of their own, the shared process, the gateway."""
+        alone = [stage for stage in ("asr", "llm", "tts", "face") if stage not in self.together]
+        return (*alone, *(["gpu"] if self.together else []), "gateway")
 
     def share(self, name: str) -> Share:
         """The share of a deployment."""
@@ -239,8 +291,8 @@ class Cluster(BaseModel):
     @model_validator(mode="after")
     def _fractions_fit(self) -> Self:
         """Ray waits for ever, and says nothing, when more is booked than there is."""
-        shares = {name: self.share(name) for name in ("asr", "llm", "tts", "face", "gateway")}
-        booked = sum(share.gpus * share.replicas for share in shares.values())
+        shares = {name: self.share(name) for name in self.deployed()}
+        booked = sum(share.gpus * share.largest for share in shares.values())
         if not self.address and booked > self.num_gpus + 1e-9:
             raise ValueError(
                 f"{booked:g} GPUs are booked and num_gpus is {self.num_gpus}; lower the gpus of"

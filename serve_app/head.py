@@ -77,10 +77,10 @@ def cluster(wanted: Cluster, tell: Tell) -> Iterator[Serving]:
 
 def _start(wanted: Cluster, folder: str) -> str:
     port = _free_port(wanted.dashboard_port) if wanted.dashboard else None
-    shares = [wanted.share(name) for name in ("asr", "llm", "tts", "face", "gateway")]
+    shares = [wanted.share(name) for name in wanted.deployed()]
     context = ray.init(
         address="local",
-        num_cpus=math.ceil(sum(share.cpus * share.replicas for share in shares)),
+        num_cpus=math.ceil(sum(share.cpus * share.largest for share in shares)),
         num_gpus=wanted.num_gpus,
         object_store_memory=OBJECT_STORE,
         include_dashboard=wanted.dashboard,

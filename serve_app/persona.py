@@ -48,6 +48,8 @@ class Persona:
     avatar: Avatar | None = None
     knowledge: str = ""
     """In the form of actors/llm/knowledge.toml."""
+    apology: str = ""
+    """Said when the language model fails; empty: that of the language."""
 
     def driving(self, usual: Driving) -> Driving:
         """What goes with every call of a stage, when this persona speaks."""
@@ -57,6 +59,7 @@ class Persona:
             language=self.language or usual.language,
             instructions=self.instructions or usual.instructions,
             knowledge=self.knowledge,
+            apology=self.apology,
         )
 
     def shown(self, stages: Stages) -> Stages:
@@ -161,6 +164,7 @@ class _File(BaseModel):
     language: str = Field(default="", pattern=r"^([a-z]{2})?$")
     avatar: str = ""
     knowledge: str = ""
+    apology: str = Field(default="", max_length=300)
 
 
 def read(path: Path, settings: Settings) -> Persona:
@@ -183,6 +187,7 @@ def read(path: Path, settings: Settings) -> Persona:
         given.language,
         _avatar(path, given.avatar),
         _knowledge(path, given.knowledge),
+        given.apology,
     )
 
 

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_node_or_postgres(self) -> Self:
-        replicas = self.ray.gateway.replicas
+        replicas = self.ray.gateway.largest
         if self.store.keep != "none" and self.store.one_node and replicas > 1:
             raise ValueError(
                 f"SQLite serves one node; a gateway of {replicas} replicas needs PostgreSQL: set store.url"

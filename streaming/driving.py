@@ -9,6 +9,13 @@ from dataclasses import dataclass
 
 from streaming.stages import History, Said, Tool
 
+APOLOGIES = {
+    "en": "Sorry, I can't answer that just now. Please ask me again in a moment.",
+    "es": "Lo siento, ahora mismo no puedo responder. Pregúntame otra vez dentro de un momento.",
+    "zh": "抱歉，我现在回答不了。请过一会儿再问我。",
+}
+"""What is said when the language model fails, by the voice's language; another language needs words of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Driving:
@@ -25,6 +32,8 @@ class Driving:
     """Pieces of text and calls that a reply may have; None has no bound."""
     threshold: float | None = None
     """Of the listener, as ``HearState.threshold``."""
+    apology: str = ""
+    """What is said when the language model fails; empty: the one of APOLOGIES."""
     first_s: float = 10.0
     """Longest wait for a call's first answer: a cold replica needs seconds."""
     next_s: float = 5.0
@@ -33,3 +42,7 @@ class Driving:
     def informed(self, history: History) -> History:
         """The conversation as the responder is given it: each call brings along what the persona knows."""
         return (Said("knowledge", self.knowledge, 0), *history) if self.knowledge else history
+
+    def excuse(self) -> str:
+        """What to say instead of an answer, in the language that the voice speaks; English where no other is known."""
+        return self.apology or APOLOGIES.get(self.language, APOLOGIES["en"])

@@ -289,6 +289,8 @@ class StageFailed:
     """One sentence for a person."""
     lost: bool = False
     """True if the replica died, so that the same call may be repeated."""
+    instead: str = ""
+    """Of the language model: what a reply that is heard says in place of the words that will not come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,7 @@ from typing import assert_never
 from zlib import crc32
 
 from streaming.clips import Clips
-from streaming.commands import (
-    Ask,
-    Audio,
-    Called,
-    Command,
-    Ended,
-    Failed,
-    Frames,
-    Notice,
-    ReplyDelta,
-    Show,
-    Speak,
-)
+from streaming.commands import Ask, Audio, Called, Command, Ended, Failed, Frames, Notice, ReplyDelta, Show, Speak
 from streaming.drawing import Drawing
 from streaming.events import (
     ClipEnded,
@@ -310,7 +298,15 @@ class Reply:
             self._speaking, self._mute = None, True
             self._waiting.clear()
             return [shown, Show(Notice(self.turn, "text", event.reason)), *self.proceed()]
-        return [shown, *self.wrote_all()]
+        return [shown, *self._apologised(event.instead), *self.wrote_all()]
+
+    def _apologised(self, words: str) -> list[Command]:
+        """A reply that is heard does not just stop: it says that it cannot go on, in a clip of its own."""
+        if self._silent or self._text_done or not words:
+            return []
+        self._known = ""
+        self._queue(self._clips.end())
+        return self.wrote(f" {words}" if self.text else words)
 
     # ---- what follows --------------------------------------------------------------------------------------
 

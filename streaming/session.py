@@ -253,7 +253,7 @@ class Session:
         finally:
             await work.aclose()
         if failed:
-            await self._inbox.put(failed)
+            await self._inbox.put(replace(failed, instead=self._driving.excuse()) if stage == "llm" else failed)
 
     def drive(self, driving: Driving) -> None:
         """Add something else to each call from now on."""

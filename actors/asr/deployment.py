@@ -12,6 +12,7 @@ from typing import Any
 
 from ray import serve
 
+from actors.caps import limit_torch
 from actors.engines import resolve
 from actors.replica import Watch
 from streaming.stages import Transcriber, Transcript
@@ -24,6 +25,7 @@ class Recognition:
     """One replica."""
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
+        limit_torch()
         self._engine: Transcriber = resolve("asr", engine)(**arguments)
         self._watch = Watch(HUNG_S)
 
@@ -39,6 +41,10 @@ class Recognition:
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
         self._watch.check()
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve gives to our policy."""
+        return self._watch.stats()
 
 
 deployment = serve.deployment(Recognition, name="asr")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ray import serve
 
+from actors.caps import limit_torch
 from actors.engines import resolve
 from actors.replica import Watch, grouped
 from streaming.media import FramePacket
@@ -34,6 +35,7 @@ class Picture:
     """One replica."""
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
+        limit_torch()
         self._engine: Face = resolve("face", engine)(**arguments)
         self._watch = Watch(HUNG_S)
 
@@ -41,7 +43,7 @@ class Picture:
         self, span: Span, avatar: Avatar, state: FaceState | None
     ) -> AsyncIterator[list[FramePacket | FaceState]]:
         """``streaming.stages.Face.animate``, in lists: the first picture alone, then up to four together."""
-        items = self._watch.over(self._engine.animate(span, avatar, state))
+        items = self._watch.over(self._engine.animate(span, avatar, state), span.slack_ms / 1000)
         async with aclosing(grouped(items, TOGETHER, _size, FULL)) as groups:
             async for group in groups:
                 yield group
@@ -49,6 +51,10 @@ class Picture:
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
         self._watch.check()
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve gives to our policy."""
+        return self._watch.stats()
 
 
 def _size(item: FramePacket | FaceState) -> int:

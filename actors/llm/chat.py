@@ -1,24 +1,32 @@
-"""Replies from any server that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, llama.cpp, LM Studio.
+"""Replies from any server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, Ollama, llama.cpp, LM Studio.
 
-It knows no turns and no clips: a conversation goes in, pieces of text come out. Why a server may be the wrong
-one, and what to do then, is said in one sentence, once.
+It knows no turns and no clips: a conversation goes in, pieces of text come out, in words that can be said. Until the
+first of them a failed request is sent again; why a server may be the wrong one, and what to do then, is one sentence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from actors.llm.knowledge import PROSE_MOST, KnowledgeWrong, known
-from streaming.stages import BadInput, History, Said, StageError, TextDelta, Tool, ToolCall, Usage
+from actors.llm.asking import body
+from actors.llm.knowledge import PROSE_MOST
+from actors.llm.prose import Prose
+from actors.llm.refusals import CutShort, Refusal, refused
+from actors.llm.servers import client_error, connected, line_errors
+from actors.llm.writing import Piece, Writing
+from streaming.stages import History, StageError, TextDelta, Tool, Usage
 
 log = logging.getLogger(__name__)
 
-_SILENCE = "The person has said nothing for a while. Say something short that helps the conversation on."
-_KNOWS = "This is what you know. Answer from it where a question touches it, in your own words:"
+ENDLESS = 8
+"""Characters for each token that a reply may have, after which it is taken for one that never ends."""
+PAUSE_S = 0.3
+"""Before the second attempt, give or take a third, so that sessions that failed together do not come back together."""
 
 
 class Chat:
@@ -30,206 +38,132 @@ class Chat:
         api_key: str | None = None,
         model: str = "gpt-4o-mini",
         *,
-        first_token_s: float = 15.0,
-        between_tokens_s: float = 10.0,
-        retries: int = 1,
+        server: str = "",
+        api_version: str = "",
+        deployment: str = "",
+        context: int | None = None,
+        reply_most: int = 1_024,
+        thinks: bool = False,
+        spoken: bool = True,
+        first_token_s: float = 9.0,
+        between_tokens_s: float = 4.5,
+        retries: int = 2,
         knowledge_most: int = PROSE_MOST,
+        extra: Mapping[str, Any] | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        dice: Callable[[], float] = random.random,
     ) -> None:
-        """``base_url`` ends in ``/v1``; None means OpenAI's own. Servers at home need no key: leave it out.
+        """``base_url`` ends in ``/v1``, or is Azure's endpoint; None means OpenAI's own. Servers at home need no key.
 
-        ``first_token_s`` bounds the wait for the first piece of a reply, ``between_tokens_s`` each wait after it.
-        ``knowledge_most``: characters of what a persona knows that the model's context has room for.
-        Raises StageError if there is neither a URL nor a key.
+        ``server`` is a kind of servers.py, "" lets the URL tell; ``api_version`` and ``deployment`` are Azure's.
+        ``context`` bounds a request with its reply and ``reply_most`` the reply, in tokens; None goes by the kind.
+        ``thinks`` leaves a model's thinking on; ``spoken`` False gives what comes as it is, and asks for nothing.
+        ``first_token_s`` bounds the wait for the first words, all attempts together, and ``between_tokens_s`` each wait
+        after it; both are a little less than a session waits. ``retries``: attempts after the first one.
+        ``knowledge_most``: characters of what a persona knows. ``extra`` goes into every request. ``pause`` waits
+        seconds, ``dice`` throws [0, 1). Raises StageError if there is neither a URL nor a key.
         """
-        import openai
-
-        if not (base_url or api_key):
-            raise StageError("the chat engine needs the base URL of a server, an API key for OpenAI's, or both")
-        self._openai = openai
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url or "https://api.openai.com/v1",
-            api_key=api_key or "none",
-            max_retries=retries,
-            timeout=first_token_s,
+        self._server = connected(
+            base_url,
+            api_key,
+            model,
+            kind=server,
+            api_version=api_version,
+            deployment=deployment,
+            context=context,
+            reply_most=reply_most,
+            thinks=thinks,
+            extra=extra,
         )
-        self._model = model
-        self._first, self._between = first_token_s, between_tokens_s
-        self._knowledge_most = knowledge_most
-        self._where = str(self._client.base_url)
-        log.info("language: model %s at %s", model, self._where)
+        self._model, self._where = deployment or model, self._server.url
+        self._room, self._longest = self._server.context - reply_most, reply_most * ENDLESS
+        self._spoken, self._knowledge_most = spoken, knowledge_most
+        self._first, self._between, self._retries = first_token_s, between_tokens_s, retries
+        self._pause, self._dice = pause, dice
+        self._broken = (client_error(), CutShort, ValueError)
+        self._cut = line_errors()
 
-    async def reply(
-        self, history: History, instructions: str, tools: Sequence[Tool]
-    ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
+    async def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncIterator[Piece]:
         """The next reply, as the server writes it; calls of tools come at its end, then the tokens, if it counts them.
 
-        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short, a persona
-        that knows more than fits.
+        Raises StageError with what went wrong: refused key, too many requests, silence, a stream cut short or without
+        end, a persona that knows more than fits; BadInput for a conversation that is too long.
         Closing the iterator closes the request, so that the server stops writing.
         """
+        request = body(
+            history,
+            instructions,
+            tools,
+            most=self._room,
+            knowledge_most=self._knowledge_most,
+            spoken=self._spoken,
+        )
+        deadline = asyncio.get_running_loop().time() + self._first
+        attempt = 0
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._once(request, deadline)) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+                return
+            except TimeoutError:
+                raise StageError(
+                    f"the language model at {self._where} wrote nothing for too long; ask again,"
+                    " or use a model that answers without thinking first"
+                ) from None
+            except self._broken as error:
+                refusal = refused(error, self._where, self._model)
+                wait = self._wait(refusal, attempt, deadline)
+                if begun or wait is None:
+                    raise refusal.told from error
+                log.info("language: attempt %d in %.1f s, because %s", attempt + 2, wait, refusal.told)
+            attempt += 1
+            await self._pause(wait)
+
+    def _wait(self, refusal: Refusal, attempt: int, deadline: float) -> float | None:
+        """Seconds until the next attempt; None if there is none, or no time for it."""
+        jitter = PAUSE_S * 2**attempt * (2 + 2 * self._dice()) / 3
+        wait = jitter if refusal.wait_s is None else refusal.wait_s
+        in_time = asyncio.get_running_loop().time() + wait < deadline
+        return wait if refusal.again and attempt < self._retries and in_time else None
+
+    async def _once(self, request: Mapping[str, Any], deadline: float) -> AsyncGenerator[Piece]:
+        """One attempt. ``deadline``, of the loop's clock, is that of the first words."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._first
-        calls = _Calls({})
-        request = self._request(history, instructions, tools)
-        ended = False
-        usage: Usage | None = None
+        writing = Writing(Prose() if self._spoken else None, self._longest)
         stream: Any = None
+        spoke = False
         try:
             async with asyncio.timeout_at(deadline):
-                stream = await self._client.chat.completions.create(**request)
+                stream = await self._server.client.chat.completions.create(**self._server.always, **request)
             while True:
-                async with asyncio.timeout_at(deadline):
-                    chunk = await anext(stream, None)
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        chunk = await anext(stream, None)
+                except self._cut as error:
+                    raise CutShort from error
                 if chunk is None:
                     break
-                usage = _counted(chunk.usage) or usage
-                if not chunk.choices:  # a count of tokens, or a sign of life
-                    continue
-                choice = chunk.choices[0]
-                calls.add(choice.delta.tool_calls or ())
-                ended = ended or choice.finish_reason is not None
-                if text := choice.delta.content or choice.delta.refusal:
+                wrote, text = writing.take(chunk)
+                if writing.endless:
+                    raise StageError(
+                        f"the language model at {self._where} does not come to an end; ask for a shorter answer,"
+                        " or use another model"
+                    )
+                # Whoever waits is told that something comes while a block of code is left out.
+                if text or (spoke and wrote and writing.silent):
                     yield TextDelta(text)
-                if text or choice.delta.tool_calls:
+                spoke = spoke or bool(text)
+                if wrote and (spoke or writing.calls.parts):
                     deadline = loop.time() + self._between
-        except TimeoutError:
-            raise StageError(f"the language model at {self._where} wrote nothing for too long; ask again") from None
-        except (self._openai.OpenAIError, ValueError) as error:
-            raise self._failure(error)(self._reason(error)) from error
         finally:
             if stream is not None:
                 await stream.close()
-        if not ended:
-            raise StageError(f"the language model at {self._where} broke off in the middle of its reply; ask again")
-        for call in calls.complete():
-            yield call
-        if usage is not None:
-            yield usage
-
-    def _request(self, history: History, instructions: str, tools: Sequence[Tool]) -> dict[str, Any]:
-        head = [{"role": "system", "content": instructions}] if instructions else []
-        waited = history and history[-1].role == "user" and not history[-1].text.strip()
-        request: dict[str, Any] = {
-            "model": self._model,
-            "messages": head + [self._message(item) for item in _joined(history) if item.text.strip()],
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if waited:
-            request["messages"].append({"role": "system", "content": _SILENCE})
-        if tools:
-            request["tools"] = [
-                {
-                    "type": "function",
-                    "function": {"name": t.name, "description": t.description, "parameters": dict(t.parameters)},
-                }
-                for t in tools
-            ]
-            if choice := _choice(tools):
-                request["tool_choice"] = choice
-        return request
-
-    def _failure(self, error: Exception) -> type[StageError]:
-        """Whose fault it is: a conversation that is too long for the model is whoever sent it's."""
-        too_long = getattr(error, "code", None) == "context_length_exceeded"
-        return BadInput if too_long else StageError
-
-    def _message(self, item: Said) -> dict[str, Any]:
-        if item.role == "knowledge":
-            return {"role": "system", "content": self._informed(item.text)}
-        if item.role == "call":
-            function = {"name": item.function, "arguments": item.text}
-            called = [{"id": item.call_id, "type": "function", "function": function}]
-            return {"role": "assistant", "content": None, "tool_calls": called}
-        if item.role == "tool" and item.call_id:
-            return {"role": "tool", "tool_call_id": item.call_id, "content": item.text}
-        if item.role == "tool":  # nobody knows any more which call it answers
-            return {"role": "system", "content": f"Result of the function: {item.text}"}
-        # A dash tells the model that it was interrupted there, in the way books write it.
-        return {"role": item.role, "content": f"{item.text.rstrip()}—" if item.cut else item.text}
-
-    def _informed(self, knowledge: str) -> str:
-        """What a persona knows as part of the prompt, whole. Raises StageError if it is too much, or cannot be read."""
-        try:
-            prose = known(knowledge).prose()
-        except KnowledgeWrong as error:
-            raise StageError(f"what this persona knows cannot be read: {error}") from error
-        if len(prose) > (most := self._knowledge_most):
-            raise StageError(
-                f"what this persona knows has {len(prose):,} characters, {most:,} are given to the model;"
-                " shorten it, or raise knowledge_most in llm.arguments"
-            )
-        return f"{_KNOWS}\n{prose}"
-
-    def _reason(self, error: Exception) -> str:
-        api, where = self._openai, self._where
-        match error:
-            case api.APITimeoutError():
-                return f"the language model at {where} did not answer in {self._first:g} s; ask again"
-            case api.APIConnectionError():
-                return f"no connection to the language model at {where}: is the server running, is the URL right?"
-            case api.AuthenticationError() | api.PermissionDeniedError():
-                return f"the language model at {where} refused the API key: set one that it accepts"
-            case api.NotFoundError():
-                return f"{where} has no model called {self._model}, or the URL does not end in /v1"
-            case api.RateLimitError():
-                return f"the language model at {where} takes no more requests at the moment: wait, or raise the quota"
-            case api.InternalServerError():
-                return f"the language model at {where} failed with status {error.status_code}; ask again"
-            case api.APIStatusError():
-                return f"the language model at {where} refused the request ({error.status_code}): {error.message}"
-            case api.OpenAIError():
-                return f"the language model at {where} reported an error: {error}"
-            case _:
-                return f"the language model at {where} sent what is no chat completion; ask again"
-
-
-def _choice(tools: Sequence[Tool]) -> str | dict[str, Any] | None:
-    """What the model is told of tools that must be called; None leaves it to the model."""
-    must = [tool.name for tool in tools if tool.must]
-    if len(must) == 1:
-        return {"type": "function", "function": {"name": must[0]}}
-    return "required" if must else None
-
-
-def _counted(usage: Any) -> Usage | None:
-    if usage is None:
-        return None
-    cached = getattr(usage.prompt_tokens_details, "cached_tokens", None)
-    return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached or 0)
-
-
-def _joined(history: History) -> list[Said]:
-    """The items with each result right behind its call, as servers insist; a call without a result is left out."""
-    results = {item.call_id: item for item in history if item.role == "tool" and item.call_id}
-    called = {item.call_id for item in history if item.role == "call"}
-    joined: list[Said] = []
-    for item in history:
-        if item.role == "call" and (result := results.get(item.call_id)):
-            joined += [item, replace(result, text=result.text.strip() or "nothing")]
-        elif item.role == "tool" and item.call_id not in called:
-            joined.append(replace(item, call_id=""))
-        elif item.role not in ("call", "tool"):
-            joined.append(item)
-    return joined
-
-
-@dataclass(frozen=True, slots=True)
-class _Calls:
-    """Calls of tools, which arrive in pieces, by their index in the reply."""
-
-    parts: dict[int, list[str]]
-
-    def add(self, deltas: Sequence[Any]) -> None:
-        for delta in deltas:
-            part = self.parts.setdefault(delta.index, ["", "", ""])
-            part[0] = part[0] or delta.id or ""
-            if delta.function is not None:
-                part[1] += delta.function.name or ""
-                part[2] += delta.function.arguments or ""
-
-    def complete(self) -> list[ToolCall]:
-        return [
-            ToolCall(call_id or f"call_{index}", name, arguments or "{}")
-            for index, (call_id, name, arguments) in sorted(self.parts.items())
-        ]
+        for piece in writing.rest():
+            spoke = spoke or not isinstance(piece, Usage)
+            yield piece
+        if not spoke and (writing.silent or writing.finish in ("length", "content_filter")):
+            why = "was stopped by a filter" if writing.finish == "content_filter" else "only thought"
+            raise StageError(f"the language model at {self._where} {why} and said nothing; ask in other words")

@@ -69,6 +69,10 @@ class GatewayReplica:
         if self._serving.done():
             raise RuntimeError("the gateway's web server has ended") from self._serving.exception()
 
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve gives to our policy: connections that are open."""
+        return {"load": float(len(self._server.server_state.connections)) if self._server else 0.0}
+
     async def __del__(self) -> None:  # type: ignore[misc]  # Serve awaits it
         """Take no new client, give those that are there time to go, then end. A half-made replica has no server."""
         server, self._server = self._server, None

@@ -101,3 +101,32 @@ async def test_leaving_a_grouped_stream_closes_the_engine() -> None:
     async with aclosing(grouped(engine.count(10), 4, one, 100)) as groups:
         await anext(groups)
     assert engine.closed
+
+
+# ---- what the autoscaling is told --------------------------------------------------------------------------
+
+
+async def test_calls_and_the_worst_wait_since_the_last_question_are_told() -> None:
+    clock = Clock()
+    watch = Watch(30.0, clock)
+    assert watch.stats() == {"load": 0.0, "wait_s": 0.0, "late_s": -3600.0}
+    gate = asyncio.Event()
+
+    async def slow() -> AsyncGenerator[int]:
+        await gate.wait()
+        yield 0
+        await asyncio.Event().wait()
+
+    stream = watch.over(slow(), slack_s=0.5)
+    first = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    clock.now = 0.3
+    assert watch.stats() == {"load": 1.0, "wait_s": 0.3, "late_s": pytest.approx(-0.2)}
+    clock.now = 0.7
+    gate.set()
+    await first
+    clock.now = 9.0
+    assert watch.stats() == {"load": 1.0, "wait_s": 0.7, "late_s": pytest.approx(0.2)}
+    assert watch.stats() == {"load": 1.0, "wait_s": 0.0, "late_s": -3600.0}
+    await stream.aclose()
+    assert watch.stats()["load"] == 0.0

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
+from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
-from serve_app import cluster, head
+from serve_app import cluster, head, placement
 from serve_app.groups import Cluster
-from serve_app.settings import SettingsError, load
+from serve_app.settings import SettingsError, load, profiles
 
 ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = {"runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
@@ -37,21 +37,21 @@ def test_each_part_is_an_application_of_its_own() -> None:
 
 def test_a_part_without_a_share_of_a_gpu_sees_none() -> None:
     settings = load(ray={"num_gpus": 1, "face": {"gpus": 0.45, "cpus": 1, "replicas": 2}})
-    assert cluster.options(settings, "face")["ray_actor_options"] == {"num_cpus": 1.0, "num_gpus": 0.45}
-    assert cluster.options(settings, "face")["num_replicas"] == 2
-    assert cluster.options(settings, "tts")["ray_actor_options"] == {"num_cpus": 0.0, "num_gpus": 0.0, **HIDDEN}
+    assert placement.options(settings, "face")["ray_actor_options"] == {"num_cpus": 1.0, "num_gpus": 0.45}
+    assert placement.options(settings, "face")["num_replicas"] == 2
+    assert placement.options(settings, "tts")["ray_actor_options"] == {"num_cpus": 0.0, "num_gpus": 0.0, **HIDDEN}
 
 
 def test_only_the_gateway_is_replaced_before_it_stops_and_it_stops_after_its_clients() -> None:
     settings = load(gateway={"drain_s": 20})
-    gateway, tts = (cluster.options(settings, name) for name in ("gateway", "tts"))
+    gateway, tts = (placement.options(settings, name) for name in ("gateway", "tts"))
     assert (gateway["max_surge_percent"], gateway["graceful_shutdown_timeout_s"]) == (100, 25.0)
     assert "max_surge_percent" not in tts
 
 
 def test_no_queue_is_without_end_and_a_death_is_noticed_within_a_second() -> None:
     for name in ("asr", "llm", "tts", "face"):
-        options = cluster.options(load(), name)
+        options = placement.options(load(), name)
         assert options["max_queued_requests"] > 0
         assert options["health_check_period_s"] == 1.0
 
@@ -64,19 +64,58 @@ def test_an_engine_that_nobody_knows_is_refused_before_ray_is_started() -> None:
 # ---- for `serve deploy` ------------------------------------------------------------------------------------
 
 
-def test_the_config_in_the_tree_is_the_one_that_the_profile_makes() -> None:
-    written = yaml.safe_load((ROOT / "cluster" / "serve" / "cpu.yaml").read_text())
-    assert written == cluster.config("cpu"), "run: python -m serve_app.cluster cpu > cluster/serve/cpu.yaml"
+@pytest.mark.parametrize("profile", profiles())
+def test_the_config_in_the_tree_is_the_one_that_the_profile_makes(profile: str) -> None:
+    written = (ROOT / "cluster" / "serve" / f"{profile}.yaml").read_text()
+    assert written == placement.text(profile), f"avatar config --profile {profile} --out cluster/serve/{profile}.yaml"
 
 
-@pytest.mark.parametrize("profile", ["cpu", "l4"])
-def test_serve_understands_the_config(profile: str) -> None:
-    schema = ServeDeploySchema.model_validate(cluster.config(profile))
-    assert [application.name for application in schema.applications] == ["asr", "llm", "tts", "face", "gateway"]
+@pytest.mark.parametrize(
+    ("profile", "names"),
+    [("cpu", "asr llm tts face gateway"), ("l4", "asr llm tts face gateway"), ("l4-one-process", "llm gpu gateway")],
+)
+def test_serve_understands_the_config_and_keeps_all_of_it(profile: str, names: str) -> None:
+    config = placement.config(profile)
+    schema = ServeDeploySchema.model_validate(config)
+    assert [application.name for application in schema.applications] == names.split()
+    for application, kept in zip(config["applications"], schema.applications, strict=True):
+        assert kept.deployments[0].model_dump(exclude_unset=True, exclude_defaults=True).keys() == (
+            application["deployments"][0].keys()
+        )
+
+
+def test_stages_can_share_a_process_and_the_gateway_calls_them_there() -> None:
+    settings = load(ray={"num_gpus": 1, "together": ["tts", "face"], "gpu": {"gpus": 0.9}})
+    made = cluster.applications(settings, gateway=False)
+    assert list(made) == ["asr", "llm", "gpu"]
+    assert made["gpu"]._bound_deployment.init_args == ({"tts": ("hibari", {}), "face": ("portrait", {})},)
+
+
+@pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
+def test_a_number_that_follows_the_load_is_asked_of_our_policy() -> None:
+    settings = load(ray={"asr": {"replicas": 0, "most": 3, "ongoing": 4}})
+    asr, tts = (placement.options(settings, name) for name in ("asr", "tts"))
+    assert (asr["num_replicas"], tts["num_replicas"]) == ("auto", 1)
+    scaled = AutoscalingConfig.model_validate(asr["autoscaling_config"])
+    assert (scaled.min_replicas, scaled.initial_replicas, scaled.max_replicas) == (0, 0, 3)
+    assert scaled.policy.policy_kwargs == {"kind": "asr", "each": 4}
+
+
+def test_caps_of_memory_and_mps_reach_the_replica_by_its_environment() -> None:
+    face = {"gpus": 0.45, "caps": {"torch": 0.3, "tensorrt_mb": 2048}}
+    settings = load(ray={"num_gpus": 1, "mps": True, "face": face})
+    told = placement.options(settings, "face")["ray_actor_options"]["runtime_env"]["env_vars"]
+    assert told == {
+        "GPU_CAP_TORCH_FRACTION": "0.3",
+        "GPU_CAP_TENSORRT_WORKSPACE_MB": "2048",
+        "CUDA_MPS_PIPE_DIRECTORY": "/tmp/nvidia-mps",
+        "CUDA_MPS_LOG_DIRECTORY": "/tmp/nvidia-mps-log",
+    }
+    assert placement.options(settings, "tts")["ray_actor_options"] == {"num_cpus": 0.0, "num_gpus": 0.0, **HIDDEN}
 
 
 def test_the_config_names_what_builds_an_application() -> None:
-    [args] = [one["args"] for one in cluster.config("cpu")["applications"] if one["name"] == "tts"]
+    [args] = [one["args"] for one in placement.config("cpu")["applications"] if one["name"] == "tts"]
     built = cluster.application(args)
     assert built._bound_deployment.name == "tts"
 
@@ -117,3 +156,28 @@ def test_a_port_that_is_taken_is_not_taken_again() -> None:
         other = head._free_port(wanted)
     assert other not in (wanted, 0)
     assert head._free_port(wanted) == wanted
+
+
+# ---- avatar config -----------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_a_config_and_says_which_engines_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "serve.yaml"
+    assert placement.main("cpu", out) == 0
+    assert out.read_text() == placement.text("cpu")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("AVATAR_TTS__ENGINE", "choir")
+    assert placement.main("cpu", None) == 1
+    said = capsys.readouterr()
+    assert said.out == placement.text("cpu")
+    assert said.err.startswith(
+        "avatar: tts has no engine 'choir' yet: the profile cpu cannot be started; choose one of"
+    )
+
+
+def test_a_config_with_mps_says_how_its_daemon_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_RAY__MPS", "true")
+    third = placement.text("cpu").splitlines()[2]
+    assert third.endswith("CUDA_MPS_LOG_DIRECTORY=/tmp/nvidia-mps-log nvidia-cuda-mps-control -d")

@@ -89,6 +89,15 @@ def test_a_url_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choice.arguments == {"base_url": "http://me:word@localhost:8000/v1"}
 
 
+def test_azure_is_chosen_with_its_version_and_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    azure = {"server": "azure", "api_version": "2026-01-01", "deployment": "our-gpt", "context": 16_000}
+    choice = load(llm={"base_url": "https://house.example.org", **azure}).llm.choice()
+    assert choice.arguments == {"base_url": "https://house.example.org", "api_key": "sk-secret", **azure}
+    with pytest.raises(SettingsError, match=r"the setting llm\.server \(AVATAR_LLM__SERVER\) is wrong"):
+        load(llm={"server": "oven"})
+
+
 def test_our_own_variables_win_over_the_common_ones_and_an_engine_that_is_named_over_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -132,7 +141,7 @@ def test_settings_travel_to_another_process() -> None:
     [
         ({"colour": 1}, "there is no setting 'colour'; the top has profile, asr, listener, turn, llm"),
         ({"tts": {"enginee": "x"}}, "there is no setting 'tts.enginee'; tts has engine, arguments, voice, language"),
-        ({"ray": {"tts": {"gpu": 1}}}, "there is no setting 'ray.tts.gpu'; ray.tts has replicas, gpus"),
+        ({"ray": {"tts": {"gpu": 1}}}, "there is no setting 'ray.tts.gpu'; ray.tts has replicas, most, gpus"),
         ({"gateway": {"port": "eight"}}, "the setting gateway.port (AVATAR_GATEWAY__PORT) is wrong: Input should"),
         ({"gateway": {"port": 70_000}}, "the setting gateway.port (AVATAR_GATEWAY__PORT) is wrong: Input should"),
         ({"pace": {"utterance_s": 600}}, "the setting pace.utterance_s (AVATAR_PACE__UTTERANCE_S) is wrong"),
@@ -188,7 +197,7 @@ def test_an_unknown_variable_below_a_group_is_refused(monkeypatch: pytest.Monkey
 
 
 def test_an_unknown_profile_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"no profile 'gpu'; choose cpu or l4, or a \.toml file"):
+    with pytest.raises(SettingsError, match=r"no profile 'gpu'; choose cpu or l4 or .*two-l4 or .*, or a \.toml file"):
         load("gpu")
 
 
@@ -197,6 +206,23 @@ def test_a_profile_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     with pytest.raises(SettingsError, match=r"mine\.toml is not TOML"):
         load(profile(tmp_path, "[tts\n"))
+
+
+def test_the_number_of_replicas_may_follow_the_load_between_two_bounds() -> None:
+    share = load(ray={"asr": {"replicas": 0, "most": 3}}).ray.asr
+    assert (share.replicas, share.most, share.largest) == (0, 3, 3)
+    with pytest.raises(SettingsError, match=r"most is 1 and replicas 2; let most be the larger, or 0"):
+        load(ray={"asr": {"replicas": 2, "most": 1}})
+    with pytest.raises(SettingsError, match=r"replicas is 0 and would stay so; let most be 1 or more"):
+        load(ray={"asr": {"replicas": 0}})
+    with pytest.raises(SettingsError, match=r"2 GPUs are booked and num_gpus is 1"):
+        load(ray={"num_gpus": 1, "asr": {"gpus": 0.5, "most": 4}})
+
+
+def test_stages_that_share_a_process_are_one_deployment() -> None:
+    assert load().ray.deployed() == ("asr", "llm", "tts", "face", "gateway")
+    shared = load(ray={"together": ["asr", "face"], "asr": {"gpus": 9}, "face": {"gpus": 9}}).ray
+    assert shared.deployed() == ("llm", "tts", "gpu", "gateway")
 
 
 def test_what_everybody_may_know_holds_no_address_and_no_key() -> None:

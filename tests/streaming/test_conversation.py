@@ -433,6 +433,40 @@ def test_a_language_model_that_says_nothing_ends_the_turn() -> None:
     assert asked(talk).turn == 2
 
 
+def test_a_language_model_that_fails_is_apologised_for_aloud_and_the_conversation_lives() -> None:
+    talk = Conversation("story", Pace.file(), codec=None)
+    talk.on(Typed("Hello"))
+    told = talk.on(StageFailed(1, "llm", "no key", instead="Sorry, not now."))
+    (speak,) = [c for c in told if isinstance(c, Speak)]
+    assert told == [Show(Failed(1, "llm", "no key")), Show(ReplyDelta(1, "Sorry, not now.")), speak]
+    assert (speak.clip, speak.text) == (0, "Sorry, not now.")
+    told = answer(talk, told)
+    assert Remember(Said("assistant", "Sorry, not now.", 1)) in told
+    assert Ask(2, (*talk.history, Said("user", "And now?", 2))) in talk.on(Typed("And now?"))
+
+
+def test_a_reply_that_breaks_off_says_so_in_a_clip_of_its_own() -> None:
+    talk = Conversation("story", Pace.file(), codec=None)
+    talk.on(Typed("Hello"))
+    orders = talk.on(ReplyText(1, "Well, the first thing"))
+    orders += talk.on(StageFailed(1, "llm", "cut", instead="Sorry, not now."))
+    told = answer(talk, orders)
+    assert shown(told, ReplyDelta) == [
+        ReplyDelta(1, "Well, the first thing"),
+        ReplyDelta(1, " Sorry, not now."),
+    ]
+    assert [c.text for c in told if isinstance(c, Speak)] == ["Well, the first thing", "Sorry, not now."]
+    assert talk.history[-1] == Said("assistant", "Well, the first thing Sorry, not now.", 1)
+
+
+def test_a_reply_that_is_only_read_holds_no_apology() -> None:
+    talk = Conversation("story", Pace.file())
+    talk.on(Agreed(silent=True))
+    talk.on(Typed("Hello"))
+    told = talk.on(StageFailed(1, "llm", "no key", instead="Sorry, not now."))
+    assert told == [Show(Failed(1, "llm", "no key")), Show(Ended(1, 0, 0)), Show(StateChanged("idle", 1))]
+
+
 def test_a_lost_recogniser_is_asked_once_more_then_the_turn_is_given_up() -> None:
     talk = Conversation("story")
     talk.on(SpeechStarted(0))

@@ -25,6 +25,7 @@ from streaming.commands import (
     UserCaption,
 )
 from streaming.conversation import Conversation
+from streaming.driving import APOLOGIES, Driving
 from streaming.events import (
     Added,
     Event,
@@ -43,11 +44,12 @@ from streaming.events import (
 )
 from streaming.media import FRAME
 from streaming.pace import Pace
-from streaming.session import ClientOrder, Driving, Session, Stages, ticking
+from streaming.session import ClientOrder, Session, Stages, ticking
 from streaming.stages import (
     Face,
     Hearing,
     HearState,
+    History,
     Phone,
     Responder,
     Said,
@@ -55,6 +57,7 @@ from streaming.stages import (
     StageError,
     StageLost,
     TextDelta,
+    Tool,
     ToolCall,
     Transcript,
     Usage,
@@ -224,6 +227,33 @@ async def test_an_engine_that_refuses_gives_its_own_sentence() -> None:
     room = Room(voice=voice)
     await room.live(Typed("hi"))
     assert room.shown(Failed)[0] == Failed(1, "tts", "the voice speaks English only")
+
+
+class Mute:
+    """A responder that has nothing but an error."""
+
+    async def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncIterator[TextDelta]:
+        raise StageError("the key is refused; set another")
+        yield TextDelta("")
+
+
+@pytest.mark.parametrize(
+    ("driving", "said"),
+    [
+        (Driving(), APOLOGIES["en"]),
+        (Driving(language="es"), APOLOGIES["es"]),
+        (Driving(language="zh"), APOLOGIES["zh"]),
+        (Driving(language="fr"), APOLOGIES["en"]),
+        (Driving(language="fr", apology="Pardon."), "Pardon."),
+    ],
+)
+async def test_a_reply_that_cannot_be_written_is_apologised_for(driving: Driving, said: str) -> None:
+    room = Room(responder=Mute(), face=Mask())
+    room.session.drive(driving)
+    await room.live(Typed("hi"))
+    assert room.shown(Failed) == [Failed(1, "llm", "the key is refused; set another")]
+    assert room.kept == [Said("user", "hi", 1), Said("assistant", said, 1)]
+    assert room.shown(Audio)
 
 
 async def test_an_engine_that_breaks_is_named_and_the_next_turn_works() -> None:

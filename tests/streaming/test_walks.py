@@ -169,7 +169,7 @@ class World:
             case Ask(turn):
                 if dice.random() < 0.03:
                     self.calls.remove(call)
-                    return StageFailed(turn, "llm", "broke", lost=dice.random() < 0.5)
+                    return StageFailed(turn, "llm", "broke", dice.random() < 0.5, dice.choice(["", "Sorry, not now."]))
                 if dice.random() < 0.7:
                     return ReplyText(turn, dice.choice(SENTENCES))
                 if dice.random() < 0.1:

@@ -4,77 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from actors.llm.chat import Chat
+from actors.llm.manner import PROMPTS
 from streaming.stages import BadInput, Said, StageError, TextDelta, Tool, ToolCall, Usage
-
-HISTORY = (Said("user", "Hello", 1),)
-
-
-def chunk(content: str | None = None, *, finish: str | None = None, calls: Sequence[dict[str, Any]] = ()) -> bytes:
-    delta: dict[str, Any] = {"content": content} | ({"tool_calls": list(calls)} if calls else {})
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    data = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
-    return b"data: " + json.dumps(data).encode() + b"\n\n"
-
-
-DONE = b"data: [DONE]\n\n"
-
-
-@dataclass
-class Server:
-    """Answers one POST with ``status`` and ``parts``; then, if ``stays``, keeps the line open and says nothing."""
-
-    status: int = 200
-    parts: tuple[bytes, ...] = ()
-    stays: bool = False
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client hung up on an open line."""
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        self.keys.append(head.partition("authorization: ")[2].partition("\r\n")[0])
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-        self.asked.append(json.loads(await reader.readexactly(length)))
-        kind = "text/event-stream" if self.status == 200 else "application/json"
-        writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n".encode())
-        for part in self.parts:
-            writer.write(part)
-            await writer.drain()
-        if self.stays:
-            await reader.read()
-            self.left.set()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-        self.closed.set()
-
-
-@asynccontextmanager
-async def serving(server: Server) -> AsyncIterator[str]:
-    listening = await asyncio.start_server(server.answer, "127.0.0.1", 0)
-    async with listening:
-        try:
-            yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
-        finally:
-            if server.asked:
-                await asyncio.wait_for(server.closed.wait(), 5)
-
-
-async def reply(server: Server, history: tuple[Said, ...] = HISTORY, **more: Any) -> list[TextDelta | ToolCall | Usage]:
-    async with serving(server) as url:
-        chat = Chat(url, model="m", retries=0, first_token_s=more.pop("wait", 5), between_tokens_s=more.pop("gap", 5))
-        pieces = chat.reply(history, more.get("instructions", ""), more.get("tools", ()))
-        return [piece async for piece in pieces]
+from tests.actors.llm.server import DONE, HISTORY, Server, chunk, reply, serving
 
 
 async def test_text_arrives_as_it_is_written() -> None:
@@ -93,7 +30,7 @@ async def test_the_conversation_reaches_the_model_as_it_was_heard() -> None:
     )
     await reply(server, history, instructions="Be brief.")
     assert server.asked[0]["messages"] == [
-        {"role": "system", "content": "Be brief."},
+        {"role": "system", "content": f"{PROMPTS['en']}\n\nBe brief."},
         {"role": "user", "content": "Tell me a story"},
         {"role": "assistant", "content": "Once upon a—"},
         {"role": "system", "content": "Result of the function: 42"},
@@ -213,7 +150,7 @@ async def test_what_a_function_gave_is_sent_right_behind_its_call() -> None:
         Said("tool", "", 2, id="r", call_id="c1"),
         Said("tool", "42", 2, id="s", call_id="old"),
     )
-    await reply(server, history)
+    await reply(server, history, chat={"spoken": False})
     function = {"name": "look", "arguments": '{"at":"sky"}'}
     assert server.asked[0]["messages"] == [
         {"role": "user", "content": "Look!"},
@@ -253,6 +190,8 @@ async def test_the_model_is_told_which_function_it_has_to_call(must: tuple[bool,
 
 async def test_a_silence_is_told_of_as_one() -> None:
     server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
-    await reply(server, (Said("user", "Hi", 1), Said("assistant", "Hello.", 1), Said("user", "", 2)))
+    await reply(
+        server, (Said("user", "Hi", 1), Said("assistant", "Hello.", 1), Said("user", "", 2)), chat={"spoken": False}
+    )
     assert [message["role"] for message in server.asked[0]["messages"]] == ["user", "assistant", "system"]
     assert "said nothing" in server.asked[0]["messages"][-1]["content"]

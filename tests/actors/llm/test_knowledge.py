@@ -11,8 +11,9 @@ import pytest
 from actors.llm.chat import Chat
 from actors.llm.guide import Guide
 from actors.llm.knowledge import PROSE_MOST, Knowledge, known
+from actors.llm.manner import PROMPTS
 from streaming.stages import Said, StageError
-from tests.actors.llm.test_chat import DONE, Server, chunk, reply
+from tests.actors.llm.server import DONE, Server, chunk, reply
 
 SHOP = """
 me = "I am the shop."
@@ -94,10 +95,10 @@ async def test_a_language_model_reads_all_of_it_behind_its_instructions() -> Non
     server = Server(parts=(chunk("Ok.", finish="stop"), DONE))
     await reply(server, (Said("knowledge", SHOP, 0), Said("user", "Hello", 1)), instructions="Be brief.")
     assert server.asked[0]["messages"] == [
-        {"role": "system", "content": "Be brief."},
         {
             "role": "system",
-            "content": "This is what you know. Answer from it where a question touches it, in your own words:\n"
+            "content": f"{PROMPTS['en']}\n\nBe brief.\n\n"
+            "This is what you know. Answer from it where a question touches it, in your own words:\n"
             "- when do you open? At nine. At nine, as I said. And at ten on Sundays.",
         },
         {"role": "user", "content": "Hello"},

@@ -175,6 +175,15 @@ def test_a_stage_that_fails_is_told_in_the_response_and_not_as_an_error_to_stock
     assert client.kinds(Show(Failed(0, "asr", "deaf"))) == [f"{ITEM}.input_audio_transcription.failed"]
 
 
+def test_the_apology_of_a_reply_that_failed_is_in_its_transcript() -> None:
+    client = Client()
+    failed, said = Show(Failed(1, "llm", "no connection")), Show(ReplyDelta(1, "Sorry, not now."))
+    told = client.told(THINKING, failed, said, Show(Audio(1, 0, bytes(4800), ())), Show(Ended(1, 2400, 0)))
+    response = told[-1]["response"]
+    assert response["status"] == "failed"
+    assert response["output"][0]["content"][0]["transcript"] == "Sorry, not now."
+
+
 def test_only_so_many_responses_are_kept() -> None:
     client = Client()
     for turn in range(1, KEPT + 3):

@@ -1,0 +1,1 @@
+"""One process for several stages of one GPU."""

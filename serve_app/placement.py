@@ -1,0 +1,153 @@
+"""What each deployment gets of a cluster: its Serve options, and the Serve config of a whole profile as a file.
+
+Each deployment is an application of its own, because a changed argument restarts every deployment of its application.
+This file knows no Ray: cluster.py deploys with the same options, checking.py reads such files again.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from actors.caps import variables
+from actors.engines import engines
+from actors.serving import ENVIRONMENT
+from serve_app.app import NO_FACE, choices
+from serve_app.files import whole
+from serve_app.groups import Cluster, Share
+from serve_app.scaling import RULES
+from serve_app.settings import DEFAULT, Settings, load
+
+log = logging.getLogger(__name__)
+
+APPLICATION = "serve_app.cluster:application"
+POLICY = "serve_app.scaling:Policy"
+
+MPS = {"CUDA_MPS_PIPE_DIRECTORY": "/tmp/nvidia-mps", "CUDA_MPS_LOG_DIRECTORY": "/tmp/nvidia-mps-log"}
+"""Where clients of NVIDIA MPS find its daemon, which must be started with the same two variables."""
+
+
+def options(settings: Settings, name: str) -> dict[str, Any]:
+    """The Serve options of a deployment, whether it is deployed by us or by ``serve deploy``."""
+    share = settings.ray.share(name)
+    common = {
+        **_count(name, share),
+        "max_ongoing_requests": share.ongoing,
+        "max_queued_requests": share.queued,
+        "graceful_shutdown_wait_loop_s": 0.2,
+        "graceful_shutdown_timeout_s": 10.0,  # longer than any call of a stage
+        "health_check_period_s": 1.0,  # Serve learns of a death only by the next check
+        "health_check_timeout_s": 10.0,
+        "max_constructor_retry_count": 2,
+        "ray_actor_options": _actor(settings.ray, share),
+    }
+    if name != "gateway":
+        return common
+    drain = {"graceful_shutdown_timeout_s": settings.gateway.drain_s + 5.0, "health_check_period_s": 2.0}
+    return {**common, **drain, "max_surge_percent": 100}  # the new one listens before the old one stops
+
+
+def _count(name: str, share: Share) -> dict[str, Any]:
+    if not share.most:
+        return {"num_replicas": share.replicas}
+    return {
+        "num_replicas": "auto",
+        "autoscaling_config": {
+            "min_replicas": share.replicas,
+            "initial_replicas": share.replicas,
+            "max_replicas": share.most,
+            "metrics_interval_s": 1.0,  # called deprecated, but Ray 2.60 looks at nothing else
+            "look_back_period_s": 2.0,
+            "upscale_delay_s": 0.0,  # the policy waits by itself
+            "downscale_delay_s": 0.0,
+            "aggregation_function": "max",
+            "policy": {"policy_function": POLICY, "policy_kwargs": {"kind": name, "each": _each(name, share)}},
+        },
+    }
+
+
+def _each(name: str, share: Share) -> float:
+    """Load that a replica carries: its calls at once; of the gateway its sockets, which are no calls."""
+    return RULES[name].each if name == "gateway" else share.ongoing
+
+
+def _actor(ray: Cluster, share: Share) -> dict[str, Any]:
+    seen = variables(share.caps.model_dump()) | (MPS if ray.mps else {}) if share.gpus else {"CUDA_VISIBLE_DEVICES": ""}
+    hidden = {"runtime_env": {"env_vars": seen}} if seen else {}
+    return {"num_cpus": share.cpus, "num_gpus": share.gpus, **hidden}
+
+
+# ---- for `serve deploy` ------------------------------------------------------------------------------------
+
+
+def config(profile: str) -> dict[str, Any]:
+    """The Serve config of a profile, as ``serve deploy`` reads it. Raises SettingsError."""
+    settings = load(profile)
+    served = {*choices(settings), "gpu", "gateway"}
+    return {
+        "proxy_location": "Disabled",
+        "applications": [
+            {
+                "name": name,
+                "route_prefix": None,
+                "import_path": APPLICATION,
+                "args": {"name": name, "profile": profile, "version": version("realtime-avatar")},
+                "deployments": [{"name": name, **_written(options(settings, name))}],
+            }
+            for name in settings.ray.deployed()
+            if name in served
+        ],
+    }
+
+
+def _written(options: dict[str, Any]) -> dict[str, Any]:
+    """Less what Serve takes only from code; its schema would drop it and say nothing."""
+    return {key: value for key, value in options.items() if key != "max_constructor_retry_count"}
+
+
+def text(profile: str) -> str:
+    """The same as a file, with what must be known before it is deployed. Raises SettingsError."""
+    import yaml
+
+    lines = [
+        f"# Made by `avatar config --profile {profile}`; settings live in serve_app/profiles/{profile}.toml.",
+        f"# Before `ray start --head`, set: {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())}",
+    ]
+    if load(profile).ray.mps:
+        daemon = " ".join(f"{name}={value}" for name, value in MPS.items())
+        lines.append(f"# And on every machine with a GPU, start: {daemon} nvidia-cuda-mps-control -d")
+    return "\n".join(lines) + "\n" + yaml.safe_dump(config(profile), sort_keys=False)
+
+
+def missing(settings: Settings) -> list[str]:
+    """A sentence for each stage whose engine is not in the engine table: said before any cluster is started."""
+    told: list[str] = []
+    for stage, choice in choices(settings).items():
+        table = engines(stage)
+        if choice.engine not in table and choice.engine != NO_FACE:
+            told.append(
+                f"{stage} has no engine {choice.engine!r} yet: the profile {settings.profile} cannot be started;"
+                f" choose one of: {', '.join(sorted(table))}, for instance AVATAR_{stage.upper()}__ENGINE={min(table)}"
+            )
+    return told
+
+
+def main(profile: str | None, out: Path | None) -> int:
+    """Write the Serve config of a profile to ``out``, or to the standard output; 1 if an engine of it is missing.
+
+    Raises SettingsError, and UserError if the file cannot be written.
+    """
+    settings = load(profile)
+    written = text(settings.profile or DEFAULT)
+    if out is None:
+        sys.stdout.write(written)
+    else:
+        with whole(out) as part:
+            part.write_text(written, encoding="utf-8")
+    told = missing(settings)
+    for sentence in told:
+        print(f"avatar: {sentence}", file=sys.stderr)
+    return 1 if told else 0

@@ -1,0 +1,161 @@
+"""Stories of a load, second by second, and how many replicas are wanted at each point of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from serve_app.scaling import RULES, Policy, Rule, Sample, wanted
+
+RULE = Rule("tts", each=10, wait_s=0.4, up_s=3, down_s=20, zero_s=30)
+"""One replica is full at 8, and is enough for at most 6."""
+
+
+def story(rule: Rule, *parts: tuple[int, dict[str, float]], least: int = 1, most: int = 4) -> list[tuple[float, int]]:
+    """What happens when each part lasts so many seconds: (second, replicas) at the start and at every change.
+
+    Replicas come at once, so that only the policy's own patience is seen.
+    """
+    samples: list[Sample] = []
+    replicas, second = least, 0
+    told: list[tuple[float, int]] = [(0, replicas)]
+    for seconds, values in parts:
+        for _ in range(seconds):
+            samples.append(Sample(second, replicas, **values))
+            now = wanted(samples, rule, least, most)
+            if now != replicas:
+                told.append((second, now))
+            replicas = now
+            second += 1
+    return told
+
+
+def test_a_quiet_service_stays_as_it_is() -> None:
+    assert story(RULE, (100, {"load": 3})) == [(0, 1)]
+
+
+def test_more_come_when_it_stays_busy_and_as_many_as_are_needed() -> None:
+    assert story(RULE, (10, {"load": 3}), (10, {"load": 9})) == [(0, 1), (13, 2)]
+    assert story(RULE, (10, {"load": 3}), (10, {"load": 25})) == [(0, 1), (13, 4)]
+
+
+def test_a_burst_of_two_seconds_brings_nobody() -> None:
+    assert story(RULE, (10, {"load": 3}), (2, {"load": 25}), (30, {"load": 3})) == [(0, 1)]
+
+
+def test_never_more_than_the_most_and_never_fewer_than_the_least() -> None:
+    assert story(RULE, (60, {"load": 500}), (60, {"load": 0}), most=3, least=2) == [(0, 2), (3, 3), (80, 2)]
+
+
+def test_fewer_only_after_the_whole_patience_and_then_at_once_as_few_as_are_enough() -> None:
+    assert story(RULE, (10, {"load": 25}), (30, {"load": 5})) == [(0, 1), (3, 4), (30, 1)]
+
+
+def test_a_load_at_the_edge_does_not_make_it_swing() -> None:
+    """9 needs two; 7 is too much for one to be given up, though one would carry it."""
+    waves = [(5, {"load": 9.0}), (25, {"load": 7.0})] * 4
+    assert story(RULE, *waves) == [(0, 1), (3, 2)]
+
+
+def test_every_peak_in_between_begins_the_patience_anew() -> None:
+    assert story(RULE, (5, {"load": 9}), (15, {"load": 1}), (1, {"load": 9}), (25, {"load": 1})) == [
+        (0, 1),
+        (3, 2),
+        (41, 1),
+    ]
+
+
+def test_waits_before_a_stage_begins_bring_one_more_whatever_the_load_says() -> None:
+    assert story(RULE, (5, {"load": 2, "wait_s": 0.2}), (6, {"load": 2, "wait_s": 0.9})) == [(0, 1), (8, 2)]
+
+
+def test_a_face_with_too_little_slack_gets_one_more() -> None:
+    face = replace(RULES["face"], each=4)
+    assert story(face, (10, {"load": 2, "late_s": -0.6})) == [(0, 1)]
+    assert story(face, (10, {"load": 2, "late_s": -0.05}))[:2] == [(0, 1), (3, 2)]
+
+
+def test_nobody_for_long_and_the_last_one_goes_until_somebody_waits() -> None:
+    told = story(RULE, (5, {"load": 3}), (40, {}), (5, {"queued": 1}), (5, {"load": 1}), least=0)
+    assert told == [(0, 0), (0, 1), (35, 0), (45, 1)]
+
+
+def test_one_stays_where_one_must() -> None:
+    assert story(RULE, (5, {"load": 3}), (200, {}), least=1) == [(0, 1)]
+
+
+def test_every_deployment_has_a_rule_of_its_name() -> None:
+    assert {name: rule.name for name, rule in RULES.items()} == {
+        name: name for name in ("asr", "llm", "tts", "face", "gpu", "gateway")
+    }
+    assert all(rule.calm < rule.full <= 1 for rule in RULES.values())
+
+
+# ---- as Ray asks -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Asked:
+    """Ray's AutoscalingContext, as far as we read it."""
+
+    current_time: float | None
+    target_num_replicas: int
+    aggregated_metrics: Mapping[str, Mapping[Any, float]] | None = None
+    total_num_requests: float = 0.0
+    capacity_adjusted_min_replicas: int = 0
+    capacity_adjusted_max_replicas: int = 4
+
+
+@dataclass
+class Service:
+    policy: Policy
+    replicas: int = 1
+    told: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+
+    def second(self, at: float, metrics: Mapping[str, Mapping[Any, float]] | None, waiting: float = 0) -> None:
+        for tenth in range(10):
+            count, state = self.policy(Asked(at + tenth / 10, self.replicas, metrics, waiting))
+            assert state == {}
+            if count != self.replicas:
+                self.told.append((at, count))
+            self.replicas = count
+
+
+def test_loads_of_all_replicas_are_added_and_the_worst_wait_counts() -> None:
+    service = Service(Policy("tts", each=10))
+    for at in range(10):
+        service.second(at, {"load": {"a": 5.0, "b": 4.0}, "wait_s": {"a": 0.0, "b": 0.1}})
+    assert service.told == [(3, 2)]
+    waiting = Service(Policy("asr", each=10))
+    for at in range(10):
+        waiting.second(at, {"load": {"a": 1.0}, "wait_s": {"a": 0.5}, "late_s": {"a": -3600.0}})
+    assert waiting.told[0] == (3, 2)
+
+
+def test_numbers_that_nobody_reported_change_nothing() -> None:
+    service = Service(Policy("tts", each=10), replicas=3)
+    for at in range(2000):
+        service.second(at, {} if at % 2 else None)
+    assert service.told == []
+
+
+def test_a_service_of_no_replicas_wakes_for_a_call_that_waits_at_its_caller() -> None:
+    service = Service(Policy("tts", each=10), replicas=0)
+    service.second(0, None)
+    service.second(1, None, waiting=1)
+    assert service.told == [(1, 1)]
+
+
+def test_old_samples_are_forgotten() -> None:
+    policy = Policy("gateway", each=30)
+    for at in range(0, 4000, 2):
+        policy(Asked(at, 1, {"load": {"a": 3.0}}))
+    assert len(policy._kept) < 500
+
+
+def test_an_unknown_deployment_is_our_mistake() -> None:
+    with pytest.raises(KeyError):
+        Policy("choir", each=1)
