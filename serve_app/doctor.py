@@ -222,7 +222,7 @@ def pins(file: Path | None = None) -> Iterator[Finding]:
             found = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue  # needed for development only; `requirements` names what is needed to run
-        if found != version.strip():
+        if found.partition("+")[0] != version.strip():  # a build for one device says so after the +
             others.append(f"{name} {found} (tested: {version.strip()})")
     if others:
         yield Finding("note", "versions", "; ".join(others), "make clean setup")

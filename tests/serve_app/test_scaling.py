@@ -60,6 +60,11 @@ def test_a_load_at_the_edge_does_not_make_it_swing() -> None:
     assert story(RULE, *waves) == [(0, 1), (3, 2)]
 
 
+def test_what_two_cannot_spare_is_no_reason_for_a_third() -> None:
+    """13 keeps two below full, but above calm, after a time in which one was enough."""
+    assert story(RULE, (5, {"load": 9}), (18, {"load": 1}), (20, {"load": 13})) == [(0, 1), (3, 2)]
+
+
 def test_every_peak_in_between_begins_the_patience_anew() -> None:
     assert story(RULE, (5, {"load": 9}), (15, {"load": 1}), (1, {"load": 9}), (25, {"load": 1})) == [
         (0, 1),

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 
 from actors.face.avatars import DEFAULT, Entry, describe, find
+from actors.face.coders import Coders
 from actors.face.portrait import memory as memories
 from actors.face.portrait.gesture import pose_of
 from actors.face.portrait.hearing import WARM_UP, Sound, begin, hear, loudness_now
@@ -26,7 +27,6 @@ from actors.face.portrait.motion import around, lips_from_phones
 from actors.face.portrait.pose import Pose
 from actors.face.portrait.render import Renderer
 from actors.face.portrait.rig import Pixels, load
-from actors.face.video import H264Encoder, JpegEncoder, encoder
 from actors.threads import stepping
 from streaming.media import FRAME, FramePacket, frames_for, samples
 from streaming.stages import Avatar, FaceState, Span, StageError
@@ -35,7 +35,6 @@ ENGINE = "portrait"
 LOOK_AHEAD = 6_720
 """Samples at 24 kHz (0.28 s) of sound and phones that a frame needs past its end, unless the reply ends there."""
 
-_ENCODERS_KEPT = 32
 _FACES_KEPT = 4
 _NO_END = 1 << 40
 
@@ -63,7 +62,7 @@ class Portrait:
         self.avatar: Avatar = self._own.avatar if self._own else find(DEFAULT, folder).avatar
         self._ears = Ears()
         self._faces: OrderedDict[tuple[str, int, int], Renderer] = OrderedDict()
-        self._encoders: OrderedDict[tuple[object, ...], H264Encoder | JpegEncoder] = OrderedDict()
+        self._coders = Coders()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="portrait")
         self._face(self.avatar)
 
@@ -97,24 +96,16 @@ class Portrait:
     def _packets(self, span: Span, avatar: Avatar, state: FaceState | None) -> Iterator[FramePacket | FaceState | None]:
         """A step for every frame: None for one that is drawn but not sent."""
         sent_from = span.pts + span.skip * FRAME
-        kept = self._encoders.pop(_place(span, avatar, sent_from), None)
-        coder = None if span.fresh else kept
+        coder = self._coders.take(span, avatar, sent_from)
         for item in self.draw(span, avatar, state):
             if isinstance(item, FaceState):
-                if coder is not None:
-                    self._keep(_place(span, avatar, item.pts), coder)
+                self._coders.keep(span, avatar, item.pts, coder)
                 yield item
             elif item.pts < sent_from:
                 yield None
             else:
-                coder = coder or encoder(span.codec, avatar.width, avatar.height)
                 data, key = coder.encode(item.pixels, item.pts)
                 yield FramePacket(item.pts, data, key, zlib.crc32(item.pixels.data))
-
-    def _keep(self, place: tuple[object, ...], coder: H264Encoder | JpegEncoder) -> None:
-        self._encoders[place] = coder
-        while len(self._encoders) > _ENCODERS_KEPT:
-            self._encoders.popitem(last=False)
 
     def _face(self, avatar: Avatar) -> Renderer:
         look = (avatar.id, avatar.width, avatar.height)
@@ -169,8 +160,3 @@ def _first_frame(span: Span, state: FaceState | None) -> int:
             " send the state that the span before gave, or none"
         )
     return span.pts // FRAME
-
-
-def _place(span: Span, avatar: Avatar, pts: int) -> tuple[object, ...]:
-    """What an encoder may be continued for."""
-    return span.session, span.turn, pts, span.codec, avatar.id, avatar.width, avatar.height

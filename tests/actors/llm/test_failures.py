@@ -222,7 +222,8 @@ async def test_every_failure_is_told_and_apologised_for_and_the_conversation_liv
 ) -> None:
     server = Server(answers=(answer, FINE))
     async with serving(server) as url:
-        chat = Chat(url, retries=0, first_token_s=0.2, between_tokens_s=0.2, reply_most=60 if "la" in before else 99)
+        wait = 0.5 if answer.stays else 10.0  # only what stays silent is waited for in vain
+        chat = Chat(url, retries=0, first_token_s=wait, between_tokens_s=wait, reply_most=60 if "la" in before else 99)
         talk = Talk(chat, language)
         await talk.run()
     (failed,) = [message for message in talk.shown if isinstance(message, Failed)]

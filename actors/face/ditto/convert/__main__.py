@@ -1,0 +1,101 @@
+"""Published files to a folder that the engine reads: ``python -m actors.face.ditto.convert FILES --to FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from actors.face.ditto.convert.pickles import Refused
+from streaming.stages import StageError
+
+NAMES = {
+    "appearance_extractor": "appearance",
+    "motion_extractor": "motion",
+    "stitch_network": "stitch",
+    "warp_network": "warp",
+    "decoder": "decoder",
+    "lmdm": "lmdm",
+}
+"""How published checkpoints begin, and what we call them."""
+TIMEOUT_S = 600
+
+
+def parts(kind: str, data: bytes) -> dict[str, bytes]:
+    """What the locked process makes of a file. Raises Refused."""
+    command = [sys.executable, "-m", "actors.face.ditto.convert.child", kind]
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, input=data, capture_output=True, env=environment, timeout=TIMEOUT_S)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Refused(said[-1] if said else f"the process that read it ended with {done.returncode}")
+    out, at = {}, 0
+    while at < len(done.stdout):
+        name, length = struct.unpack_from("<16sQ", done.stdout, at)
+        at += 24
+        out[name.rstrip(b"\0").decode()] = done.stdout[at : at + length]
+        at += length
+    return out
+
+
+def convert(path: Path, folder: Path) -> list[Path]:
+    """Convert one published file by its name. Raises Refused, or OSError where a file cannot be read or written."""
+    if path.suffix == ".onnx":
+        return [_graph(path, folder)]
+    if path.suffix == ".pkl":
+        made = parts("config", path.read_bytes())
+        return [_write(folder / f"config.{suffix}", part) for suffix, part in made.items()]
+    for begins, name in NAMES.items():
+        if path.suffix == ".pth" and path.name.startswith(begins):
+            made = parts("weights", path.read_bytes())
+            return [_write(folder / f"{name}.safetensors", made["safetensors"])]
+    raise Refused(f"a published file is *.onnx, *.pkl, or a .pth that begins with {', '.join(NAMES)}")
+
+
+def _graph(path: Path, folder: Path) -> Path:
+    """A graph is read by ONNX Runtime anyway: its inputs and outputs are looked at, and it is copied as it is."""
+    from actors.face.ditto.nets.hubert import Hubert
+
+    Hubert(path)
+    return _write(folder / "hubert.onnx", path.read_bytes())
+
+
+def _write(path: Path, data: bytes) -> Path:
+    """The file appears whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
+    """Convert all files that are named; 0 if every one was."""
+    parser = argparse.ArgumentParser(prog="python -m actors.face.ditto.convert", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--to", type=Path, required=True, help="folder that the engine will read")
+    asked = parser.parse_args(arguments)
+    failed = 0
+    for path in asked.files:
+        try:
+            asked.to.mkdir(parents=True, exist_ok=True)
+            for made in convert(path, asked.to):
+                say(f"{path} -> {made} (sha256 {hashlib.sha256(made.read_bytes()).hexdigest()})")
+        except (ValueError, OSError, StageError, subprocess.TimeoutExpired) as error:
+            failed += 1
+            say(f"{path} was not converted: {error}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

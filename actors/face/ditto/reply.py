@@ -1,0 +1,122 @@
+"""A reply's motion, window by window: which sound is listened to, when a window is run, and what comes of it.
+
+It knows no pictures. Networks are two functions here: one hears a chunk, one runs a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from actors.face.ditto.memory import Memory, begin
+from actors.face.ditto.motion import condition, windows
+from actors.face.ditto.motion.audio import CHUNK_REACH, Encode, Sound, chunk, features
+from actors.face.ditto.plan import EVERY, Plan
+from actors.face.ditto.spec import CHUNK_FRAMES, WINDOW, Array
+from streaming.media import FRAME
+
+Run = Callable[[Array, Array, int, int, int], Array]
+"""(condition frame (265,), condition rows (80, 1103), seed, number of the window, steps) to motion (80, 265)."""
+
+LEAST = 9 * FRAME + (CHUNK_REACH - CHUNK_FRAMES * FRAME)
+"""Samples at 24 kHz (0.45 s) that must be known past a frame's end for windows of stride 5, unless the reply ends."""
+LEAST_WIDE = LEAST + CHUNK_FRAMES * FRAME
+"""The same for plans with wider strides (0.65 s): they keep ten frames back, which the next window must bring."""
+
+_IDLE = Plan((70,), 10)
+
+
+class TooLittleSound(ValueError):
+    """A frame was asked for whose sound is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """What the diffusion is told that does not change in a reply."""
+
+    source: Array
+    """(265,) the avatar's own motion vector."""
+    emotion: Array
+    """(m, 8)"""
+    eye_open: Array
+    """(1, 2)"""
+    eye_ball: Array
+    """(1, 6)"""
+    keypoints: Array
+    """(63,)"""
+
+
+def up_to(
+    frame: int, memory: Memory, sound: Sound, total: int | None, plan: Plan, begun: int, seed: int, mind: Mind,
+    encode: Encode, run: Run,
+) -> Memory:  # fmt: skip
+    """The memory once ``frame`` is finished.
+
+    ``total``: frames of the reply if its end is known; ``begun``: number of the window that is the span's first.
+    Raises TooLittleSound.
+    """
+    while memory.track.finished <= frame:
+        stride = plan.stride(memory.track.windows - begun)
+        try:
+            stride = stride if total is not None else _fitting(memory, stride, sound)
+        except TooLittleSound as error:
+            least = LEAST if max(plan.strides) == CHUNK_FRAMES else LEAST_WIDE
+            raise TooLittleSound(
+                f"frame {frame} needs {error}; with the plan {plan} send {least} samples past the last wanted frame"
+                f" (look_ahead_ms = {-(-least // 24)})"
+            ) from None
+        memory = _heard(memory, stride, sound, total, encode)
+        memory = _joined(memory, stride, plan.steps, seed, mind, run)
+    return memory
+
+
+def _fitting(memory: Memory, stride: int, sound: Sound) -> int:
+    """This stride, or the next narrower one that the sound is enough for. Raises TooLittleSound."""
+    at = memory.track.end * FRAME + CHUNK_REACH
+    for narrower in sorted({stride, *(each for each in EVERY if each < stride)}, reverse=True):
+        if sound.end >= at + (narrower - CHUNK_FRAMES) * FRAME:
+            return narrower
+    raise TooLittleSound(f"sound up to sample {at}, known are {sound.end}")
+
+
+def _heard(memory: Memory, stride: int, sound: Sound, total: int | None, encode: Encode) -> Memory:
+    """With the features for a window of this stride."""
+    audio, heard = memory.audio, memory.heard
+    while heard < memory.track.end + stride:
+        if total is not None and heard >= total:
+            more = np.repeat(audio[-1:], CHUNK_FRAMES, 0)  # past the end the last feature stays, as published
+        else:
+            more = features(encode(chunk(sound, heard))).astype(np.float16)
+        audio, heard = np.concatenate([audio, more])[-WINDOW:], heard + CHUNK_FRAMES
+    return replace(memory, audio=audio, heard=heard)
+
+
+def _joined(memory: Memory, stride: int, steps: int, seed: int, mind: Mind, run: Run) -> Memory:
+    track = memory.track
+    rows = condition.rows(
+        memory.audio.astype(np.float32), track.end + stride - WINDOW, mind.emotion, mind.eye_open, mind.eye_ball,
+        mind.keypoints,
+    )  # fmt: skip
+    window = run(windows.condition(track, stride, mind.source), rows, seed, track.windows, steps)
+    joined = windows.joined(track, window, stride)
+    first = memory.first if track.windows else joined.frames[0]
+    return replace(memory, track=joined, first=first)
+
+
+def idle(silence: Array, frames: int, seam: int, mind: Mind, run: Run) -> tuple[Array, Array]:
+    """Motion (frames, 265) of nobody speaking that closes into a loop, and the frame that it is relative to.
+
+    ``seam``: frames over which the loop's beginning is faded into from its end.
+    """
+    memory = begin(0, silence)
+    made: list[Array] = []
+    while len(made) < frames + seam:
+        had = max(memory.track.finished, 0)
+        memory = _joined(memory, _IDLE.strides[0], _IDLE.steps, 0, mind, run)
+        made += [memory.track.at(frame) for frame in range(had, memory.track.finished)]
+    loop, after = np.stack(made[:frames]), np.stack(made[frames : frames + seam])
+    share = (np.arange(seam, dtype=np.float32) / seam)[:, None]
+    loop[:seam] = after * (1 - share) + loop[:seam] * share
+    return loop, memory.first

@@ -1,0 +1,73 @@
+"""Strides: early while little is spoken, wide while much is; the text a plan travels as; and what needs no torch."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from actors.face.ditto.engine import Ditto
+from actors.face.ditto.plan import DEFAULT, EVERY, Ahead, Cost, Plan, choose, parse
+from streaming.stages import StageError
+
+QUICK = Cost(chunk_ms=4, window_ms=20, frame_ms=15)
+
+
+def test_little_sound_gives_the_soonest_picture() -> None:
+    assert choose(Ahead(frames=10), QUICK) == Plan((5, 5))
+    assert choose(Ahead(frames=4), QUICK) == Plan((5,))
+
+
+def test_a_voice_ahead_of_real_time_gets_wide_windows() -> None:
+    """Two seconds known, a second until the next picture is due."""
+    late = Ahead(frames=50, open=5, slack_ms=1000)
+    assert choose(late, QUICK, allowed=EVERY) == Plan((40, 10))
+    assert choose(late, QUICK) == Plan((10, 10, 10, 10, 10))
+
+
+def test_strides_grow_while_a_reply_gets_ahead() -> None:
+    """Eight seconds known and nothing in hand."""
+    assert choose(Ahead(frames=195), QUICK) == Plan((5, 5, 10, 70, 70, 10, 10, 10, 5))
+
+
+def test_dear_windows_are_never_so_narrow_that_they_lose_time() -> None:
+    """A window costs 200 ms and a picture wins 25: only ten pictures or more pay for it."""
+    dear = Cost(chunk_ms=4, window_ms=200, frame_ms=15)
+    assert choose(Ahead(frames=195, open=5), dear, allowed=EVERY).strides == (*[10] * 9, 40, 40, 20, 5)
+    hopeless = Cost(chunk_ms=4, window_ms=200, frame_ms=45)
+    assert choose(Ahead(frames=195), hopeless).strides[:2] == (70, 70), "then as cheap as can be"
+
+
+def test_a_whole_reply_known_in_advance_takes_few_windows() -> None:
+    assert choose(Ahead(frames=145, open=5, slack_ms=60_000), QUICK) == Plan((70, 70, 5))
+
+
+def test_strides_that_nobody_judged_are_taken_only_where_they_are_allowed() -> None:
+    known = Ahead(frames=20, open=5, slack_ms=5_000)
+    assert choose(known, QUICK) == Plan((10, 10))
+    assert choose(known, QUICK, allowed=EVERY) == Plan((20,))
+    with pytest.raises(ValueError, match="allow at least one stride"):
+        choose(known, QUICK, allowed=())
+
+
+def test_a_plan_travels_as_text() -> None:
+    plan = Plan((5, 5, 10, 70), 25)
+    assert str(plan) == "strides=5,5,10,70;steps=25"
+    assert parse(str(plan)) == plan
+    assert parse("") == DEFAULT == Plan((5,), 10)
+    assert [plan.stride(window) for window in (0, 2, 3, 9)] == [5, 10, 70, 70]
+
+
+@pytest.mark.parametrize("text", ["fast", "strides=5", "strides=7;steps=10", "strides=5;steps=0", "strides=;steps=1"])
+def test_a_plan_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="plan"):
+        parse(text)
+
+
+def test_without_torch_the_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "actors.face.ditto.networks", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(StageError, match=r"Ditto needs torch; install it: pip install 'realtime-avatar\[ditto\]'"):
+        Ditto("models")
+    with pytest.raises(StageError, match="no mood 'bored'; choose one of angry"):
+        Ditto(mood="bored")
