@@ -150,11 +150,17 @@ class Incoming:
             case "avatar.keyframe":
                 return [PictureLost()]
             case "avatar.playhead":
-                return [Played(int(event["turn"]), int(event["pts"]))]
+                return [Played(self._turn(int(event["turn"])), int(event["pts"]))]
             case "avatar.hello":
                 return [self._hello(event)]
             case other:
                 raise ClientError("unknown_event", f"no event of type {other!r}; docs/protocol.md lists all")
+
+    def _turn(self, turn: int) -> int:
+        newest = max(self._conduct.responses, default=0)
+        if not 0 <= turn <= max(newest, 0):
+            raise ClientError("unknown_turn", f"there is no reply {turn}; the newest is {max(newest, 0)}", param="turn")
+        return turn
 
     def _hello(self, event: dict[str, Any]) -> Hello:
         if not self._conduct.own:

@@ -122,7 +122,17 @@ def test_our_own_button_is_pressed_and_released() -> None:
     client.incoming.of(pack(Unit(Kind.MICROPHONE, Flag.NONE, 0, 0, 0, 0, b"\1\0" * 320)))
     assert client.sends("avatar.press") == [TalkPressed(320)]
     assert client.sends("avatar.release") == [TalkReleased(320)]
-    assert client.sends("avatar.playhead", turn=2, pts=480) == [Played(2, 480)]
+    assert client.sends("avatar.playhead", turn=0, pts=480) == [Played(0, 480)]
+
+
+def test_a_playhead_of_a_reply_that_never_began_is_the_clients_error() -> None:
+    client = Client(own=True)
+    client.told(Show(StateChanged("thinking", 1)))
+    assert client.sends("avatar.playhead", turn=1, pts=480) == [Played(1, 480)]
+    for turn in (2, -1):
+        with pytest.raises(ClientError, match=f"there is no reply {turn}; the newest is 1") as error:
+            client.sends("avatar.playhead", turn=turn, pts=480)
+        assert error.value.code == "unknown_turn"
 
 
 # ---- items -------------------------------------------------------------------------------------------------

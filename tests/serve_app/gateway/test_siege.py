@@ -170,9 +170,9 @@ class Siege(RuleBasedStateMachine):
     def own(self, kind: str) -> None:
         self.event(kind, text="hello")
 
-    @rule(turn=st.integers(0, 1), pts=st.integers(0, 50_000))
+    @rule(turn=st.integers(-1, 9), pts=st.integers(0, 50_000))
     def playhead(self, turn: int, pts: int) -> None:
-        self.event("avatar.playhead", turn=turn if self.connection._conduct.responses else 0, pts=pts)
+        self.event("avatar.playhead", turn=turn, pts=pts)
 
     @rule(kind=st.text(max_size=12))
     def unknown(self, kind: str) -> None:
