@@ -25,8 +25,11 @@ from streaming.media import FRAME, Kind, unpack
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import History, Phone, Spoken, TextDelta, Tool, Word
+from tests.serve_app.databases import postgres
 from tests.serve_app.gateway.live import serving
 from tests.stubs import AVATAR, Ears, Mask, Scribe
+
+__all__ = ["postgres"]
 
 TEXT = ["Well. ", "A flute is made of silver ", "or of wood, and a player ", "blows across its edge. ", "That is all."]
 PIECE = 2400
@@ -128,9 +131,9 @@ class Client:
 
 
 @asynccontextmanager
-async def gateways(folder: Path, count: int = 2) -> AsyncIterator[list[str]]:
+async def gateways(folder: Path, count: int = 2, address: str = "") -> AsyncIterator[list[str]]:
     """So many gateways over one store."""
-    store = Store(f"sqlite:///{folder / 'avatar.db'}")
+    store = Store(address or f"sqlite:///{folder / 'avatar.db'}")
     await store.open()
     stages = Stages(Ears(), Scribe(), Writer(), Reader(), Mask(), AVATAR)
     archives = [Archive(store, False, f"gateway {k}") for k in range(count)]
@@ -152,8 +155,8 @@ async def asked(client: Client, socket: ClientConnection) -> None:
     await client.say(socket, "avatar.say", text="What is a flute?")
 
 
-async def stored(folder: Path, session: str) -> list[tuple[str, str]]:
-    store = Store(f"sqlite:///{folder / 'avatar.db'}")
+async def stored(folder: Path, session: str, address: str = "") -> list[tuple[str, str]]:
+    store = Store(address or f"sqlite:///{folder / 'avatar.db'}")
     conversation = await store.conversation(session)
     await store.close()
     assert conversation is not None
@@ -161,14 +164,24 @@ async def stored(folder: Path, session: str) -> list[tuple[str, str]]:
 
 
 async def test_fifty_cuts_of_a_reply_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
-    async with gateways(tmp_path) as urls:
+    await cut_and_compare(tmp_path, 50)
+
+
+@pytest.mark.system
+async def test_it_is_the_same_over_postgresql(tmp_path: Path, postgres: str) -> None:
+    await cut_and_compare(tmp_path, 20, postgres)
+
+
+async def cut_and_compare(folder: Path, cuts: int, address: str = "") -> None:
+    """Let a reply be cut so many times, each time anew, and compare what came with what comes without a cut."""
+    async with gateways(folder, address=address) as urls:
         whole = Client(urls[0])
         async with whole.there() as socket:
             await asked(whole, socket)
             assert await whole.until_idle(socket)
         rng = random.Random(7)
         messages = len(whole.events) + whole.pictures + len(whole.sound) // 2 // PIECE
-        for cut in range(50):
+        for cut in range(cuts):
             client = Client(urls[0])
             async with client.there() as socket:
                 await asked(client, socket)
@@ -180,7 +193,7 @@ async def test_fifty_cuts_of_a_reply_lose_nothing_and_repeat_nothing(tmp_path: P
             was, now = whole.told(), client.told()
             assert {kind: now[kind] for kind in now if now[kind] != was.get(kind)} == {}, f"cut {cut}"
             assert now == was
-            assert await stored(tmp_path, client.session["id"]) == [
+            assert await stored(folder, client.session["id"], address) == [
                 ("user", "What is a flute?"),
                 ("assistant", "".join(TEXT)),
             ]
