@@ -16,7 +16,7 @@ from streaming.recalling import Recalling
 
 log = logging.getLogger(__name__)
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """How long after the owner's last sign of life a client may still come back."""
 
 

@@ -7,6 +7,8 @@ import tempfile
 
 import pytest
 
+# Before any test module imports ray: else a late callback of Serve's starts a second cluster in the next test.
+os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "2")  # read once, when numpy or a model library is first imported
 
