@@ -41,8 +41,8 @@ LARGEST = 2**22
 OPEN_S = 10.0
 """Longest wait for the connection and the description of the session, in seconds."""
 
-RESUME_S = 60.0
-"""How long after a cut the service can be asked to go on, in seconds."""
+RESUME_S = 120.0
+"""How long after a cut the service waits, in seconds."""
 AGAIN_S, AGAIN_MOST_S = 0.1, 5.0
 """First and longest pause between two attempts to connect again, in seconds."""
 CUT = (1001, 1005, 1006, 1011, 1012, 4008)
@@ -265,8 +265,8 @@ async def connect(
     first reply, unless ``configure(avatar={"greeting": False})`` is the first thing sent. With ``playhead`` a
     loudspeaker is simulated and reported: the reply comes as fast as a person hears it; without, call
     ``report_playhead`` yourself or it stops after about a second. With ``resume`` a connection that is cut is made
-    anew, for up to a minute, and the conversation goes on where it was; what was being said into the microphone at that
-    moment is lost. Raises AvatarError if the service cannot be reached, refuses, or does not speak our protocol.
+    anew, for up to two minutes, and the conversation goes on where it was; what was being said into the microphone at
+    that moment is lost. Raises AvatarError if the service cannot be reached, refuses, or does not speak our protocol.
     """
     socket = await _socket(_with(url, persona), api_key)
     async with Avatar(socket, playhead=playhead) as avatar:

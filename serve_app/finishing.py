@@ -16,14 +16,14 @@ from streaming.recalling import Recalling
 
 log = logging.getLogger(__name__)
 
-PATIENCE_MS = 120_000
-"""How long after the owner's last sign of life a client may still come back."""
+RESUME_S = 120.0
+"""How long a client that is gone is waited for: a laptop that slept for a minute has to find its network again, too."""
 
 
 async def finish_abandoned(store: Store, owner: str) -> list[str]:
     """End what nobody takes up any more; the sessions that were ended here. Raises StoreError."""
     ended: list[str] = []
-    for session in await store.abandoned(store.now_ms - PATIENCE_MS):
+    for session in await store.abandoned(store.now_ms - round(RESUME_S * 1000)):
         try:
             await _finish(store, owner, session)
         except StaleEpoch:
@@ -55,6 +55,5 @@ async def _last_orders(store: Store, stored: Stored) -> list[Command]:
     async for page in store.notes(session):
         recalling = recalling or Recalling(session, stored.header["conversation"])
         for line in map(json.loads, page):
-            if "commands" in line:
-                recalling.take(line)
+            recalling.take(line)
     return recalling.conversation().on(Left()) if recalling else []

@@ -151,15 +151,6 @@ class Keeper:
                 self._newest = turn
                 self._begun.append(turn)
 
-    def after(self, other: Note) -> Note:
-        """A journal for Session that tells ``other`` first."""
-
-        def note(event: Event, commands: list[Command]) -> None:
-            other(event, commands)
-            self.journal(event, commands)
-
-        return note
-
     async def end(self, *, over: bool = True) -> None:
         """Store what still waits, and that the session is ``over`` or may be taken over by whoever comes.
 

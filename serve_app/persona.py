@@ -104,6 +104,10 @@ class Cast:
             raise PersonaUnknown(f"there is no persona {name!r:.80}; there are: {there}")
         return self.by_id[name]
 
+    def face(self, name: str) -> Avatar:
+        """The avatar of that name, built in or one's own. Raises AvatarUnknown."""
+        return find(name).avatar
+
     def listed(self, usual: Driving, avatar: Avatar) -> list[dict[str, Any]]:
         """All of them, the usual one first."""
         others = (self.by_id[name] for name in sorted(self.by_id) if name != self.usual.id)

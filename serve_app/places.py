@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, func, insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from serve_app.tables import tables
-
-places = Table(
-    "places",
-    tables,
-    Column("session_id", String(64), ForeignKey("sessions.session_id"), primary_key=True),
-    Column("turn", Integer, primary_key=True, autoincrement=False),
-    Column("n", Integer, nullable=False),
-)
+from serve_app.tables import places
 
 
 async def mark(base: AsyncConnection, session: str, begun: Sequence[int], n: int) -> None:

@@ -47,11 +47,11 @@ class Cost:
 
 
 COSTS: Mapping[str, Cost] = {
-    "whisper": Cost(0.085, 0.017, "cpu", "tiny.en, one core, docs/operations.md"),
+    "whisper": Cost(0.055, 0.026, "cpu", "tiny.en, docs/performance.md"),
     "whisper on cuda": Cost(0.1, 0.02, "gpu", "not measured"),
-    "guide": Cost(0.002, 0.0, "cpu", "docs/performance.md"),
+    "guide": Cost(0.002, 0.0, "cpu", "not measured: next to nothing"),
     "chat": Cost(0.5, 0.0, "", "not measured"),
-    "hibari": Cost(0.0, 0.011, "cpu", "one core, docs/operations.md"),
+    "hibari": Cost(0.0, 0.010, "cpu", "docs/performance.md"),
     "portrait": Cost(0.0, 0.111, "cpu", "4.4 ms a picture, docs/performance.md", 0.16),
     "xtts": Cost(0.0, 0.70, "gpu", "not measured here; an earlier program in batch, one L4", 0.4),
     "ditto": Cost(0.0, 1.23, "gpu", "not measured here; an earlier program in batch, one L4", 0.2),

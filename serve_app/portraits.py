@@ -15,7 +15,7 @@ MOST = 25_000_000
 
 def setup(chosen: argparse.Namespace) -> int:
     """Make the environment in which faces are found."""
-    print("installing about 330 MB of packages; half a minute or more", file=sys.stderr)
+    print("installing some hundred MB of packages; half a minute or more", file=sys.stderr)
     try:
         folder = landmarks.setup()
     except landmarks.LandmarksMissing as error:

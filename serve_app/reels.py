@@ -5,18 +5,10 @@ They are kept for a while and there are few; nothing says whose they are. This f
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String, Table, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from serve_app.store import Store
-from serve_app.tables import tables
-
-reels = Table(
-    "reels",
-    tables,
-    Column("name", String(64), primary_key=True),
-    Column("until_ms", BigInteger, nullable=False, index=True),
-    Column("content", LargeBinary, nullable=False),
-)
+from serve_app.tables import reels
 
 
 async def put(store: Store, name: str, content: bytes, keep_ms: int, most: int) -> None:

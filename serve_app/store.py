@@ -192,14 +192,6 @@ class Store:
 
     # ---- what is written -----------------------------------------------------------------------------------
 
-    async def remember(self, session: str, epoch: int, item: Said, at_ms: int, after: str | None = None) -> None:
-        """Store an item; when this returns it outlives this process (on SQLite perhaps not a power cut).
-
-        It stands behind the one called ``after``: "" is the head, None or an unknown name the end. One that is
-        remembered again stays where it was: less of a reply was heard than was thought.
-        """
-        await self.append(session, epoch, change=Remember(item, after), at_ms=at_ms)
-
     async def append(
         self,
         session: str,
@@ -213,7 +205,9 @@ class Store:
     ) -> None:
         """Store more lines of the journal, more notes, both without their line ends, and a change of the items.
 
-        All of it or nothing. ``begun``: replies that begin in these lines.
+        All of it or nothing; when this returns it outlives this process (on SQLite perhaps not a power cut).
+        ``begun``: replies that begin in these lines. An item that is remembered again stays where it was: less of a
+        reply was heard than was thought.
         """
         async with self._writing() as base:
             await self._claim(base, session, epoch)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 tables = MetaData()
 
@@ -52,4 +64,22 @@ journal = Table(
     Column("session_id", String(64), ForeignKey("sessions.session_id"), primary_key=True),
     Column("n", Integer, primary_key=True, autoincrement=False),
     Column("line", Text, nullable=False),
+)
+
+# Where in the journal each reply begins (places.py).
+places = Table(
+    "places",
+    tables,
+    Column("session_id", String(64), ForeignKey("sessions.session_id"), primary_key=True),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("n", Integer, nullable=False),
+)
+
+# Films of /conversation, for a while (reels.py).
+reels = Table(
+    "reels",
+    tables,
+    Column("name", String(64), primary_key=True),
+    Column("until_ms", BigInteger, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
 )

@@ -90,7 +90,9 @@ class Recalling:
         return Conversation(self._session, self._pace, floor=self._floor, **rest)
 
     def take(self, noted: dict[str, Any]) -> None:
-        """What ``note`` gave. Raises JournalError for anything else."""
+        """What ``note`` gave; a line of somebody else's is passed over. Raises JournalError for what cannot be read."""
+        if "commands" not in noted:
+            return
         if noted["event"]:
             self._happened(decode(blank(noted["event"])))
         commands = [decode(blank(command)) for command in noted["commands"]]

@@ -1,16 +1,40 @@
-"""Encoders kept between two spans of a reply: a cache that may be lost at any time.
+"""From drawn pictures to packets. Encoders are kept between two spans of a reply: a cache that may be lost at any time.
 
-A span that goes on where an encoder stopped continues its stream; any other begins with a key frame.
+A span that goes on where an encoder stopped continues its stream; any other begins with a key frame. This file draws
+nothing.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from actors.face.video import H264Encoder, JpegEncoder, encoder
-from streaming.stages import Avatar, Span
+from actors.threads import stepping
+from streaming.media import FRAME, FramePacket
+from streaming.stages import Avatar, FaceState, Span
 
 KEPT = 32
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame before encoding; ``pixels`` None for one that was moved but not drawn."""
+
+    pts: int
+    pixels: Pixels | None
+    """BGR uint8 (height, width, 3)."""
+
+
+Drawn = Iterator[Picture | FaceState]
 
 
 class Coders:
@@ -18,6 +42,35 @@ class Coders:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], H264Encoder | JpegEncoder] = OrderedDict()
+
+    async def packets(
+        self, span: Span, avatar: Avatar, draw: Callable[[], Drawn], executor: Executor
+    ) -> AsyncIterator[FramePacket | FaceState]:
+        """What ``draw()`` draws of a span as packets, but for the first ``span.skip``, then its state.
+
+        Every step is made in ``executor``. Raises what drawing raises.
+        """
+        steps = stepping(lambda: self._encoded(span, avatar, draw()), executor)
+        try:
+            async for item in steps:
+                if item is not None:
+                    yield item
+        finally:
+            await steps.aclose()  # type: ignore[attr-defined]  # stepping is an async generator
+
+    def _encoded(self, span: Span, avatar: Avatar, drawn: Drawn) -> Iterator[FramePacket | FaceState | None]:
+        """A step for every frame: None for one that is not sent."""
+        sent_from = span.pts + span.skip * FRAME
+        coder = self.take(span, avatar, sent_from)
+        for item in drawn:
+            if isinstance(item, FaceState):
+                self.keep(span, avatar, item.pts, coder)
+                yield item
+            elif item.pixels is None or item.pts < sent_from:
+                yield None
+            else:
+                data, key = coder.encode(item.pixels, item.pts)
+                yield FramePacket(item.pts, data, key, zlib.crc32(item.pixels.data))
 
     def take(self, span: Span, avatar: Avatar, pts: int) -> H264Encoder | JpegEncoder:
         """The one that stopped at ``pts`` of this reply; a new one if there is none, or if the span asks for one."""

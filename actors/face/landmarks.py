@@ -155,7 +155,7 @@ def _bare() -> dict[str, str]:
 
 
 def setup(folder: Path | None = None) -> Path:
-    """Make MediaPipe's environment, about 330 MB, and return its folder; one that is there is made anew.
+    """Make MediaPipe's environment, some hundred MB, and return its folder; one that is there is made anew.
 
     Packages come from where pip takes them. Raises LandmarksMissing with pip's last words.
     """

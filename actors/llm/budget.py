@@ -1,8 +1,7 @@
 """How much of a conversation a language model is given: the newest turns that fit.
 
-Tokens are estimated without the model's tokenizer, which may be anybody's. On nine texts in English, Spanish and
-Chinese the estimate was 16-37 % above OpenAI's o200k, and from 20 % below (Chinese) to 27 % above the older cl100k;
-Qwen's is not measured. This file knows no server and no wire.
+Tokens are estimated without the model's tokenizer, which may be anybody's: expect some tens of per cent too many. This
+file knows no server and no wire.
 """
 
 from __future__ import annotations

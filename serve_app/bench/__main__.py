@@ -14,6 +14,7 @@ from pathlib import Path
 from actors.tts.hibari import Hibari
 from serve_app import app
 from serve_app.bench.barge import barge
+from serve_app.bench.costs import costs
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.rendering import rendering
@@ -23,7 +24,7 @@ from serve_app.bench.table import Result, write_section
 from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
-NAMES = ("latency", "rendering", "service", "gateway", "ray", "barge", "silence", "browser", "soak")
+NAMES = ("latency", "rendering", "costs", "service", "gateway", "ray", "barge", "silence", "browser", "soak")
 BROWSED = {"browser", "soak"}
 
 
@@ -35,11 +36,13 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:
         yield await gateway(quick=quick)
-    if not ({"latency", "ray", "barge", "silence"} | BROWSED) & set(names):
+    if not ({"latency", "costs", "ray", "barge", "silence"} | BROWSED) & set(names):
         return
     stages = app.build_stages(settings)
     if "latency" in names:
         yield await latency(stages, settings, quick=quick)
+    if "costs" in names:
+        yield await costs(stages, quick=quick)
     if "barge" in names:
         yield await barge(stages, settings, people, quick=quick)
     if "silence" in names:

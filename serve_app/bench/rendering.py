@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from actors.face.portrait.engine import Picture, Portrait
+from actors.face.coders import Picture
+from actors.face.portrait.engine import Portrait
 from actors.face.video import encoder
 from serve_app.bench.questions import LONG
 from serve_app.bench.table import Bar, Result, spread

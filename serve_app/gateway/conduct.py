@@ -10,12 +10,11 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-from actors.face.avatars import AvatarUnknown, find
 from serve_app.gateway.audio import PCM16K
 from serve_app.gateway.items import Items
 from serve_app.gateway.ladder import Asked, Response
 from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
-from serve_app.persona import Cast, Persona, PersonaUnknown
+from serve_app.persona import AvatarUnknown, Cast, Persona, PersonaUnknown
 from streaming.pace import Pace
 from streaming.session import Driving
 from streaming.stages import Avatar
@@ -77,7 +76,7 @@ class Conduct:
             if wishes.face == self.avatar.id:  # as it was shown, said back
                 self._faces[wishes.face] = self.avatar
             if wishes.face not in self._faces:
-                self._faces[wishes.face] = find(wishes.face).avatar
+                self._faces[wishes.face] = self.cast.face(wishes.face)
         except PersonaUnknown as error:
             raise ClientError("unknown_persona", str(error), param="avatar.persona") from None
         except AvatarUnknown as error:

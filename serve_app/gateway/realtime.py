@@ -18,6 +18,7 @@ from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
+from serve_app.finishing import RESUME_S
 from serve_app.gateway import beta, resuming
 from serve_app.gateway.auth import session_of
 from serve_app.gateway.conduct import Conduct
@@ -50,8 +51,6 @@ REASON_MOST = 120
 """Characters of a close reason; WebSocket has room for 123 bytes."""
 GOODBYES = (1000, CLOSE_SPENT)
 """Close codes after which nobody comes back; after any other a client of ours is waited for."""
-RESUME_S = 120.0
-"""How long it is waited for: a laptop that slept for a minute has to find its network again as well."""
 
 
 class Connection:

@@ -151,8 +151,7 @@ def recalled(taken: Taken) -> Recalling:
     """The conversation itself."""
     recalling = Recalling(taken.stored.summary.session, taken.stored.header["conversation"])
     for line in taken.lines:
-        if "commands" in line:
-            recalling.take(line)
+        recalling.take(line)
     return recalling
 
 

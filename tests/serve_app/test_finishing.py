@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.finishing import PATIENCE_MS, finish_abandoned
+from serve_app.finishing import RESUME_S, finish_abandoned
 from serve_app.store import Store
 from streaming.commands import Remember, Speak
 from streaming.conversation import Conversation
@@ -16,6 +16,8 @@ from streaming.journal import canonical
 from streaming.recalling import note
 from streaming.stages import Word
 from tests.streaming.stories import spoken
+
+WINDOW_MS = round(RESUME_S * 1000)
 
 
 class Clock:
@@ -59,9 +61,9 @@ async def said(store: Store) -> list[tuple[str, str, bool]]:
 
 async def test_what_was_heard_is_stored_when_nobody_comes_back(store: Store, clock: Clock) -> None:
     await talked(store)
-    clock.now += PATIENCE_MS
+    clock.now += WINDOW_MS
     assert await finish_abandoned(store, "other") == [], "its lease has only just run out"
-    clock.now += PATIENCE_MS
+    clock.now += WINDOW_MS
     assert await finish_abandoned(store, "other") == ["sess_1"]
     assert await said(store) == [("user", "hi", False), ("assistant", "Well", True)]
     stored = await store.conversation("sess_1")
@@ -72,7 +74,7 @@ async def test_what_was_heard_is_stored_when_nobody_comes_back(store: Store, clo
 
 async def test_a_session_without_notes_just_ends(store: Store, clock: Clock) -> None:
     await store.begin("sess_1", "gateway", {})
-    clock.now += 2 * PATIENCE_MS
+    clock.now += 2 * WINDOW_MS
     assert await finish_abandoned(store, "other") == ["sess_1"]
     assert await said(store) == []
 
@@ -80,7 +82,7 @@ async def test_a_session_without_notes_just_ends(store: Store, clock: Clock) -> 
 async def test_notes_of_another_release_cost_only_what_they_hold(store: Store, clock: Clock) -> None:
     await talked(store)
     await store.append("sess_1", 1, notes=['{"commands":[{"kind":"Sing"}],"event":null}'])
-    clock.now += 2 * PATIENCE_MS
+    clock.now += 2 * WINDOW_MS
     assert await finish_abandoned(store, "other") == ["sess_1"]
     assert await said(store) == [("user", "hi", False)]
 
@@ -89,7 +91,7 @@ async def test_a_client_that_comes_back_at_that_moment_keeps_its_conversation(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await talked(store)
-    clock.now += 2 * PATIENCE_MS
+    clock.now += 2 * WINDOW_MS
     taken = store.take_over
 
     async def faster(session: str, owner: str) -> int:

@@ -131,7 +131,7 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0] == "| sessions | lip p50 s | lip p95 s | stalled | cpu busy |"
     assert [line.split("|")[1].strip() for line in lines[2:4]] == ["1", "2"]
     assert lines[5] == "cpu (2 CPU) carries 2 or more sessions: lip p95 at most 1.5 s, stalled at most 1 %"
-    assert lines[6] == "- asr: 0.085 s a call + 0.017 s a second of sound on cpu; tiny.en, one core, docs/operations.md"
+    assert lines[6] == "- asr: 0.055 s a call + 0.026 s a second of sound on cpu; tiny.en, docs/performance.md"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.store import StaleEpoch, Store, StoreError
+from streaming.commands import Remember
 from streaming.stages import Said
 from tests.serve_app.databases import postgres
 
@@ -48,8 +49,8 @@ class TestStore:
     async def test_what_was_said_is_there_in_order_with_its_times(self, store: Store) -> None:
         epoch = await store.begin(NAME, "gateway 1", {"voice": "default"})
         reply = Said("assistant", "Hel", 1, cut=True)
-        await store.remember(NAME, epoch, said("hi"), 5)
-        await store.remember(NAME, epoch, reply, 7)
+        await store.append(NAME, epoch, change=Remember(said("hi")), at_ms=5)
+        await store.append(NAME, epoch, change=Remember(reply), at_ms=7)
         stored = await store.conversation(NAME)
         assert stored is not None
         assert [(item.said, item.at_ms) for item in stored.items] == [(said("hi"), 5), (reply, 7)]
@@ -63,7 +64,7 @@ class TestStore:
         new = await store.take_over(NAME, "gateway 2")
         assert (old, new) == (1, 2)
         for write in (
-            store.remember(NAME, old, said("late"), 0),
+            store.append(NAME, old, change=Remember(said("late"))),
             store.append(NAME, old, ["late"]),
             store.renew(NAME, old),
             store.end(NAME, old),
@@ -115,14 +116,14 @@ class TestStore:
 
     async def test_what_is_erased_is_gone_and_its_owner_learns_of_it(self, store: Store) -> None:
         epoch = await store.begin(NAME, "gateway", {})
-        await store.remember(NAME, epoch, said("hi"), 0)
+        await store.append(NAME, epoch, change=Remember(said("hi")), at_ms=0)
         await store.append(NAME, epoch, ["{}"])
         assert await store.delete(NAME)
         assert await store.conversation(NAME) is None
         assert [page async for page in store.journal(NAME)] == []
         assert not await store.delete(NAME)
         with pytest.raises(StaleEpoch):
-            await store.remember(NAME, epoch, said("still here"), 0)
+            await store.append(NAME, epoch, change=Remember(said("still here")), at_ms=0)
 
     async def test_what_is_old_expires_unless_somebody_is_talking_in_it(self, store: Store) -> None:
         for name in ("old", "held", "new"):
@@ -144,7 +145,7 @@ async def test_the_files_of_sqlite_are_the_users_alone_and_keep_no_byte_of_what_
     await store.open()
     assert (tmp_path / "avatar.db").stat().st_mode & 0o077 == 0
     epoch = await store.begin(NAME, "gateway", {})
-    await store.remember(NAME, epoch, said("the secret word is xylophone"), 0)
+    await store.append(NAME, epoch, change=Remember(said("the secret word is xylophone")), at_ms=0)
     await store.append(NAME, epoch, ["xylophone" * 1000])
     assert files_with(b"xylophone", tmp_path) != []
     await store.delete(NAME)

@@ -7,7 +7,6 @@ reply was cut into spans does not change a bit of it. It knows no session, only 
 from __future__ import annotations
 
 import logging
-import zlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from actors.face.avatars import DEFAULT, find
-from actors.face.coders import Coders
+from actors.face.coders import Coders, Picture
 from actors.face.ditto import memory as memories
 from actors.face.ditto import reply
 from actors.face.ditto.avatar.paste import Pixels, paste
@@ -32,7 +31,6 @@ from actors.face.ditto.motion.vector import Motion, from_vector, keypoints, to_v
 from actors.face.ditto.plan import Plan, parse
 from actors.face.ditto.reply import LEAST, Mind, TooLittleSound
 from actors.face.ditto.spec import EMOTIONS, Array
-from actors.threads import stepping
 from streaming.media import FRAME, FramePacket, frames_for, samples
 from streaming.stages import Avatar, FaceState, Span, StageError
 
@@ -49,15 +47,6 @@ IDLE_SEAM = 25
 FADE_IN, FADE_OUT = 8, 5
 """Frames from the idle loop and back to it; LOOK_AHEAD is longer than the way back, so an end is known in time."""
 _FACES_KEPT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One frame before encoding; ``pixels`` None for one that was moved but not drawn."""
-
-    pts: int
-    pixels: Pixels | None
-    """BGR uint8 (height, width, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,30 +114,9 @@ class Ditto:
                 yield Picture(frame * FRAME, self._picture(face, memory, frame, total, span.seed))
         yield FaceState(ENGINE, (first + span.want_frames) * FRAME, memories.pack(memory))
 
-    async def animate(
-        self, span: Span, avatar: Avatar, state: FaceState | None
-    ) -> AsyncIterator[FramePacket | FaceState]:
+    def animate(self, span: Span, avatar: Avatar, state: FaceState | None) -> AsyncIterator[FramePacket | FaceState]:
         """The span's packets in order, but for the first ``span.skip``, then the next state. Raises StageError."""
-        steps = stepping(lambda: self._packets(span, avatar, state), self._executor)
-        try:
-            async for item in steps:
-                if item is not None:
-                    yield item
-        finally:
-            await steps.aclose()  # type: ignore[attr-defined]  # stepping is an async generator
-
-    def _packets(self, span: Span, avatar: Avatar, state: FaceState | None) -> Iterator[FramePacket | FaceState | None]:
-        """A step for every frame: None for one that is not sent."""
-        coder = self._coders.take(span, avatar, span.pts + span.skip * FRAME)
-        for item in self.draw(span, avatar, state):
-            if isinstance(item, FaceState):
-                self._coders.keep(span, avatar, item.pts, coder)
-                yield item
-            elif item.pixels is None:
-                yield None
-            else:
-                data, key = coder.encode(item.pixels, item.pts)
-                yield FramePacket(item.pts, data, key, zlib.crc32(item.pixels.data))
+        return self._coders.packets(span, avatar, lambda: self.draw(span, avatar, state), self._executor)
 
     def _picture(self, face: _Face, memory: Memory, frame: int, total: int | None, seed: int) -> Pixels:
         moved = self._moved(face.looked.motion, memory.track.at(frame)[None], memory.first, seed, frame)

@@ -7,17 +7,16 @@ that may be lost at any time.
 
 from __future__ import annotations
 
-import zlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 
 from actors.face.avatars import DEFAULT, Entry, describe, find
-from actors.face.coders import Coders
+from actors.face.coders import Coders, Picture
 from actors.face.portrait import memory as memories
 from actors.face.portrait.gesture import pose_of
 from actors.face.portrait.hearing import WARM_UP, Sound, begin, hear, loudness_now
@@ -26,8 +25,7 @@ from actors.face.portrait.memory import Memory, StateUnreadable
 from actors.face.portrait.motion import around, lips_from_phones
 from actors.face.portrait.pose import Pose
 from actors.face.portrait.render import Renderer
-from actors.face.portrait.rig import Pixels, load
-from actors.threads import stepping
+from actors.face.portrait.rig import load
 from streaming.media import FRAME, FramePacket, frames_for, samples
 from streaming.stages import Avatar, FaceState, Span, StageError
 
@@ -37,15 +35,6 @@ LOOK_AHEAD = 6_720
 
 _FACES_KEPT = 4
 _NO_END = 1 << 40
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One frame before encoding."""
-
-    pts: int
-    pixels: Pixels
-    """BGR uint8 (height, width, 3)."""
 
 
 class Portrait:
@@ -81,31 +70,9 @@ class Portrait:
             yield Picture(frame * FRAME, face.draw(self._pose(span, frame, end, sound, memory)))
         yield FaceState(ENGINE, (first + span.want_frames) * FRAME, memories.pack(memory))
 
-    async def animate(
-        self, span: Span, avatar: Avatar, state: FaceState | None
-    ) -> AsyncIterator[FramePacket | FaceState]:
+    def animate(self, span: Span, avatar: Avatar, state: FaceState | None) -> AsyncIterator[FramePacket | FaceState]:
         """The span's packets in order, but for the first ``span.skip``, then the next state. Raises StageError."""
-        steps = stepping(lambda: self._packets(span, avatar, state), self._executor)
-        try:
-            async for item in steps:
-                if item is not None:
-                    yield item
-        finally:
-            await steps.aclose()  # type: ignore[attr-defined]  # stepping is an async generator
-
-    def _packets(self, span: Span, avatar: Avatar, state: FaceState | None) -> Iterator[FramePacket | FaceState | None]:
-        """A step for every frame: None for one that is drawn but not sent."""
-        sent_from = span.pts + span.skip * FRAME
-        coder = self._coders.take(span, avatar, sent_from)
-        for item in self.draw(span, avatar, state):
-            if isinstance(item, FaceState):
-                self._coders.keep(span, avatar, item.pts, coder)
-                yield item
-            elif item.pts < sent_from:
-                yield None
-            else:
-                data, key = coder.encode(item.pixels, item.pts)
-                yield FramePacket(item.pts, data, key, zlib.crc32(item.pixels.data))
+        return self._coders.packets(span, avatar, lambda: self.draw(span, avatar, state), self._executor)
 
     def _face(self, avatar: Avatar) -> Renderer:
         look = (avatar.id, avatar.width, avatar.height)
