@@ -23,6 +23,7 @@ from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.house import House
 from serve_app.gateway.server import idle_clip, server_config, shared_socket
+from serve_app.instruments import RayInstruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
 from serve_app.settings import Settings
@@ -52,6 +53,7 @@ class GatewayReplica:
             remote_stages(settings),
             settings.reporting_pace(),
             settings.driving(),
+            RayInstruments(),
             archive=kept,
             cast=cast_of(settings),
             about=settings.about(),

@@ -34,7 +34,7 @@ from serve_app.store import StaleEpoch
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
 from streaming.events import Event, Joined, Left, Requested, SpeechEnded, SpeechStarted
-from streaming.metrics import Meter
+from streaming.meter import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Session, ticking
 from streaming.stages import StageError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from streaming.channel import Channel
-from streaming.commands import Animate, Ask, Command, Speak, Transcribe
+from streaming.commands import Animate, Ask, Audio, Command, Frames, Hold, Resume, Show, Speak, Transcribe
 from streaming.conversation import Conversation
 from streaming.events import (
     ClipEnded,
@@ -26,13 +26,15 @@ from streaming.events import (
     TalkPressed,
     TalkReleased,
     Tick,
+    Truncated,
     Typed,
     UserSaid,
 )
-from streaming.media import RATE
-from streaming.metrics import METRICS, Meter
+from streaming.media import FRAME, RATE, FramePacket
+from streaming.meter import Meter
+from streaming.metrics import METRICS
 from streaming.pace import Pace
-from streaming.stages import FaceState
+from streaming.stages import FaceState, Usage
 from tests.streaming.stories import MS, drawn, pcm, spoken
 
 Recorded = list[tuple[str, float, dict[str, str]]]
@@ -104,7 +106,8 @@ def test_the_latencies_of_a_typed_turn_are_taken_from_its_events() -> None:
     assert told["avatar_voice_to_voice_seconds"] == 0.5
     assert told["avatar_voice_to_face_seconds"] == 0.65
     for name in told:
-        assert not name.endswith("_seconds") or len(of(recorded, name)) == 1
+        repeats = name in ("avatar_deadline_slack_seconds", "avatar_playout_buffer_seconds", "avatar_av_skew_seconds")
+        assert repeats or not name.endswith("_seconds") or len(of(recorded, name)) == 1
     assert "avatar_asr_final_seconds" not in told, "nothing was recognised"
 
 
@@ -295,6 +298,41 @@ def test_the_reply_after_a_failed_one_is_judged_by_itself() -> None:
         "failed",
         "completed",
     ]
+
+
+def test_tokens_are_counted_by_kind() -> None:
+    talk, meter, recorded = metered()
+    live(talk, meter, Typed("hi"), ReplyText(1, "Hi. "), ReplyEnded(1, Usage(read=40, written=7, cached=3)))
+    assert [(labels["kind"], value) for name, value, labels in recorded if name == "avatar_llm_tokens_total"] == [
+        ("read", 40),
+        ("written", 7),
+        ("cached", 3),
+    ]
+
+
+@pytest.mark.parametrize("silent", [Played(1, 4800), Truncated(1, 4800)])
+def test_a_barge_in_is_over_when_the_client_says_that_it_is_silent(silent: Event) -> None:
+    talk, meter, recorded = metered(face=False)
+    live(talk, meter, Tick(0), Typed("hi"), ReplyText(1, "Hi. "), SpeechReady(1, 0, pcm(RATE)))
+    live(talk, meter, Tick(500), TalkPressed(0), Tick(520), Played(0, 0), Tick(540), silent, Tick(900), silent)
+    assert of(recorded, "avatar_barge_in_flush_seconds") == [0.04]
+
+
+def test_a_reply_that_nobody_heard_yet_needs_no_silence() -> None:
+    talk, meter, recorded = metered(face=False)
+    live(talk, meter, Tick(0), Typed("hi"), TalkPressed(0), Tick(40), Played(1, 0))
+    assert of(recorded, "avatar_barge_in_flush_seconds") == []
+
+
+def test_a_reply_that_is_held_is_not_late() -> None:
+    _, meter, recorded = metered()
+    picture = FramePacket(10 * FRAME, b"picture", False)
+    meter(Tick(0), [Ask(1, ()), Show(Audio(1, 0, pcm(2 * RATE)))])
+    meter(Tick(100), [Hold(1)])
+    meter(Tick(9000), [Resume(1)])
+    meter(Tick(9100), [Show(Frames(1, (picture,)))])
+    assert of(recorded, "avatar_deadline_slack_seconds") == [0.3]
+    assert of(recorded, "avatar_frames_late_total") == []
 
 
 def test_recognition_that_fails_is_an_error_and_no_turn() -> None:
