@@ -65,6 +65,7 @@ class RayInstruments:
         from actors.metering import recorder
 
         self.record = recorder().record
+        self.record("avatar_sessions_active", 0, {})  # a gateway without sessions is there, and can be told from none
 
     def text(self) -> bytes:
         """Says where the numbers are: one more copy here would count everything twice."""
