@@ -10,14 +10,18 @@ import actors.serving  # noqa: F401  # before ray
 
 # isort: split
 
+import threading
+import time
 from collections import defaultdict
 from functools import cache
-from threading import Lock
 from typing import Any
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from streaming.metrics import METRICS, Metric
+
+AGAIN_S = 4.0
+"""Ray exports a gauge only if it was set since the export before; those are ten seconds apart."""
 
 
 class RayMetrics:
@@ -25,8 +29,8 @@ class RayMetrics:
 
     def __init__(self) -> None:
         self._bound = {metric.name: _bind(metric) for metric in METRICS}
-        self._levels: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
-        self._lock = Lock()
+        self._levels: defaultdict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
+        self._lock = threading.Lock()
 
     def record(self, name: str, value: float, labels: dict[str, str]) -> None:
         """Count ``value`` more, or observe it. Raises KeyError for a name that is not declared."""
@@ -39,15 +43,29 @@ class RayMetrics:
                     bound.inc(value, labels)
             case _:
                 with self._lock:  # Ray's gauge is set, ours rises and falls
-                    at = (name, tuple(labels.values()))
+                    at = (name, tuple(labels.items()))
                     self._levels[at] += value
                     bound.set(self._levels[at], labels)
+
+    def again(self) -> None:
+        """Set every gauge to where it is."""
+        with self._lock:
+            for (name, labels), level in self._levels.items():
+                self._bound[name].set(level, dict(labels))
 
 
 @cache
 def recorder() -> RayMetrics:
-    """This process's metrics."""
-    return RayMetrics()
+    """This process's metrics; its gauges are kept known to Ray for as long as it lives."""
+    metrics = RayMetrics()
+
+    def keep() -> None:
+        while True:
+            time.sleep(AGAIN_S)
+            metrics.again()
+
+    threading.Thread(target=keep, name="gauges", daemon=True).start()
+    return metrics
 
 
 def _bind(metric: Metric) -> Any:

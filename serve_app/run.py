@@ -67,7 +67,7 @@ async def _local(settings: Settings, say: Say) -> None:
     instruments = Instruments()
     told = lambda name, state: say(f"{name}: {state}")  # noqa: E731
     stages = await asyncio.to_thread(build_stages, settings, told, instruments.record)
-    engines = (stages.transcriber, stages.responder, stages.voice, stages.face)
+    engines = (stages.listener, stages.transcriber, stages.responder, stages.voice, stages.face)
     instruments.measures = Measures(instruments.record, engines)
     door = Door.of(settings.door, settings.gateway.host)
     cast = cast_of(settings)

@@ -6,10 +6,9 @@ streaming/metrics.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from streaming.channel import ChannelStatistics
 from streaming.commands import (
     Animate,
     Ask,
@@ -36,6 +35,7 @@ from streaming.events import (
     Played,
     ReplyEnded,
     ReplyText,
+    Requested,
     SpeechEnded,
     SpeechReady,
     StageFailed,
@@ -81,8 +81,15 @@ class _Call:
 class Meter:
     """Watches one conversation. Time is the driver's ``Tick``, so latencies are as fine as ticks are frequent."""
 
-    def __init__(self, record: Record, late: Mapping[str, int] | None = None) -> None:
-        """``late`` is the conversation's own count, ``Conversation.late``: it is read after every event."""
+    def __init__(
+        self,
+        record: Record,
+        late: Mapping[str, int] | None = None,
+        queues: Mapping[str, Callable[[], int]] | None = None,
+    ) -> None:
+        """``late`` is the conversation's own count, ``Conversation.late``: it is read after every event.
+        ``queues``: how many items wait in each, by its name; asked with every ``Tick``.
+        """
         self._record = record
         self._late: Mapping[str, int] = {} if late is None else late
         self._late_told: dict[str, int] = {}
@@ -94,7 +101,8 @@ class Meter:
         self._stopped: tuple[int, int] | None = None
         """A reply that was cut while somebody may have been hearing it, and when; None once its client is silent."""
         self._calls: dict[str, _Call] = {}
-        self._depths: dict[str, int] = {}
+        self._queues: Mapping[str, Callable[[], int]] = {} if queues is None else queues
+        self._depths = dict.fromkeys(self._queues, 0)
 
     def __call__(self, event: Event, commands: list[Command]) -> None:
         """An event and what it led to, in order; give it to Session as ``journal``."""
@@ -107,11 +115,11 @@ class Meter:
                 self._late_told[name] = count
                 self._record("avatar_events_late_total", more, {"event": name})
 
-    def waiting(self, queue: ChannelStatistics) -> None:
-        """How full a queue is now. Call it again when that changed, at last with the queue empty."""
-        if change := queue.used - self._depths.get(queue.name, 0):
-            self._depths[queue.name] = queue.used
-            self._record("avatar_queue_depth", change, {"queue": queue.name})
+    def close(self) -> None:
+        """The conversation is over, or goes on elsewhere: nothing waits here any more."""
+        for name, depth in self._depths.items():
+            self._record("avatar_queue_depth", -depth, {"queue": name})
+            self._depths[name] = 0
 
     # ---- what happens --------------------------------------------------------------------------------------
 
@@ -119,6 +127,10 @@ class Meter:
         match event:
             case Tick(now):
                 self._now = now
+                for name, waiting in self._queues.items():
+                    if change := waiting() - self._depths[name]:
+                        self._depths[name] += change
+                        self._record("avatar_queue_depth", change, {"queue": name})
             case Heard(pcm, at):
                 self._microphone = at + samples(pcm)
             case SpeechEnded(at) | TalkReleased(at):
@@ -171,7 +183,7 @@ class Meter:
     def _ordered(self, command: Command, event: Event) -> None:
         match command:
             case Ask(turn):
-                self._asked(turn, typed=isinstance(event, Typed))
+                self._asked(turn, written=isinstance(event, Typed | Requested))
             case Transcribe(audio, until):
                 self._calls["asr"] = _Call(self._now, (until, 0), samples(audio))
             case Speak(turn, clip, skip=skip):
@@ -194,14 +206,16 @@ class Meter:
             case _:
                 pass
 
-    def _asked(self, turn: int, *, typed: bool) -> None:
+    def _asked(self, turn: int, *, written: bool) -> None:
         if turn == self._turn.number:
             return  # a repeated call
-        self._turn = _Turn(turn, self._now if typed else self._finished, {"question": self._now})
+        # Who ends a turn by asking for its answer has spoken as well: then the voice's end counts.
+        asked = self._now if written and self._finished is None else self._finished
+        self._turn = _Turn(turn, asked, {"question": self._now})
         self._leads = Leads(self._record, turn)
+        if self._finished is not None:
+            self._since("avatar_asr_final_seconds", asked)
         self._finished = None
-        if not typed:
-            self._since("avatar_asr_final_seconds", self._turn.asked)
 
     def _shown(self, message: object, event: Event) -> None:
         turn = self._turn

@@ -52,6 +52,14 @@ def test_gauges_rise_and_fall_for_each_set_of_labels(seen: Seen) -> None:
     ]
 
 
+def test_a_gauge_that_does_not_move_is_set_again_for_ray_forgets_it(seen: Seen) -> None:
+    metrics = RayMetrics()
+    metrics.record("avatar_sessions_active", 2, {})
+    metrics.record("avatar_calls_active", 1, {"stage": "tts"})
+    metrics.again()
+    assert seen.calls[2:] == [("avatar_sessions_active", 2, {}), ("avatar_calls_active", 1, {"stage": "tts"})]
+
+
 def test_nothing_more_is_not_counted_for_ray_refuses_it(seen: Seen) -> None:
     RayMetrics().record("avatar_llm_tokens_total", 0, {"kind": "cached"})
     assert seen.calls == []

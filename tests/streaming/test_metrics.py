@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from streaming.channel import Channel
 from streaming.commands import Animate, Ask, Audio, Command, Frames, Hold, Resume, Show, Speak, Transcribe
 from streaming.conversation import Conversation
 from streaming.events import (
+    Added,
     ClipEnded,
     Event,
     FaceEnded,
@@ -19,6 +17,7 @@ from streaming.events import (
     Played,
     ReplyEnded,
     ReplyText,
+    Requested,
     SpeechEnded,
     SpeechReady,
     SpeechStarted,
@@ -34,7 +33,7 @@ from streaming.media import FRAME, RATE, FramePacket
 from streaming.meter import Meter
 from streaming.metrics import METRICS
 from streaming.pace import Pace
-from streaming.stages import FaceState, Usage
+from streaming.stages import FaceState, Said, Usage
 from tests.streaming.stories import MS, drawn, pcm, spoken
 
 Recorded = list[tuple[str, float, dict[str, str]]]
@@ -128,6 +127,15 @@ def test_a_spoken_turn_is_measured_from_the_last_voiced_sample() -> None:
     assert of(recorded, "avatar_asr_final_seconds") == [0.5], "the silence that ends a turn, and nothing else"
     live(talk, meter, Tick(1300), ReplyText(1, "Hi. "))
     assert of(recorded, "avatar_llm_first_token_seconds") == [pytest.approx(0.24)]
+
+
+def test_an_item_and_a_wish_for_its_answer_are_a_typed_turn() -> None:
+    talk, meter, recorded = metered()
+    item = Said("user", "hi", 0, id="item_1")
+    commands = live(talk, meter, Tick(0), Added(item), Tick(300), Requested(), ReplyText(1, "Hi there. "))
+    live(talk, meter, Tick(500), *spoken(find(commands, Speak), RATE))  # type: ignore[arg-type]
+    assert of(recorded, "avatar_voice_to_voice_seconds") == [0.2]
+    assert of(recorded, "avatar_asr_final_seconds") == []
 
 
 def test_push_to_talk_is_measured_from_the_release() -> None:
@@ -364,7 +372,7 @@ def test_the_length_of_a_session_is_told_at_its_end() -> None:
     assert recorded == [("avatar_session_duration_seconds", 61.5, {})]
 
 
-async def test_queues_of_one_name_add_up_and_fall_back_to_nothing() -> None:
+def test_queues_of_one_name_add_up_and_fall_back_to_nothing() -> None:
     depth = 0.0
 
     def record(name: str, value: float, labels: dict[str, str]) -> None:
@@ -372,21 +380,15 @@ async def test_queues_of_one_name_add_up_and_fall_back_to_nothing() -> None:
         assert (name, labels) == ("avatar_queue_depth", {"queue": "inbox"})
         depth += value
 
-    waits: list[tuple[Channel[int], Callable[[], None]]] = []
-    for _ in range(2):
-        channel, meter = Channel[int]("inbox", 4), Meter(record)
-        waits.append((channel, lambda channel=channel, meter=meter: meter.waiting(channel.statistics())))
-    for channel, tell in waits:
-        channel.put_nowait(1)
-        channel.put_nowait(2)
-        tell()
-        tell()
+    waiting = [2, 3]
+    meters = [Meter(record, queues={"inbox": lambda number=number: waiting[number]}) for number in range(2)]
+    for meter in meters:
+        meter(Tick(0), [])
+        meter(Tick(20), [])
+    assert depth == 5
+    waiting[0] = 1
+    meters[0](Tick(40), [])
     assert depth == 4
-    for channel, tell in waits:
-        await channel.get()
-        tell()
-    assert depth == 2
-    for channel, tell in waits:
-        await channel.get()
-        tell()
+    for meter in meters:
+        meter.close()
     assert depth == 0
