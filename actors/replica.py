@@ -1,4 +1,5 @@
-"""What the replicas of all stages have in common: they notice a hung engine, and they send small items together.
+"""What the replicas of all stages have in common: they load an engine, measure it, notice when it hangs, and send small
+items together.
 
 An engine works in a thread that nobody can kill. When one call waits too long for its next item, the replica
 reports itself unhealthy and is replaced. This file knows no Ray; the deployments beside each engine do.
@@ -7,9 +8,15 @@ reports itself unhealthy and is replaced. This file knows no Ray; the deployment
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from actors.caps import limit_torch
+from actors.engines import resolve
+from actors.gpus import Gpus
+from actors.measuring import Measures
+from streaming.metrics import Record
 
 T = TypeVar("T")
 
@@ -21,22 +28,75 @@ class Hung(RuntimeError):
     """The engine gave nothing for too long; replace the replica."""
 
 
+class Replica:
+    """A stage's engine in a process of its own."""
+
+    def __init__(
+        self,
+        stage: str,
+        engine: str,
+        arguments: Mapping[str, Any],
+        hung_s: float,
+        record: Record,
+        *,
+        gpus: Callable[[], Gpus] = Gpus,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Load the engine. ``hung_s``: longest time that it needs for one item in good health, calls before included.
+
+        Raises what an engine raises that cannot load, UnknownEngine for one that there is not.
+        """
+        limit_torch()
+        begun = clock()
+        self.engine = resolve(stage, engine)(**arguments)
+        record("avatar_model_load_seconds", clock() - begun, {"stage": stage})
+        self._measures = Measures(record, [self.engine], gpus)
+        self._watch = Watch(hung_s, clock, stage, record)
+
+    def over(self, stream: AsyncIterator[T], slack_s: float | None = None) -> AsyncGenerator[T]:
+        """``Watch.over``."""
+        return self._watch.over(stream, LONG_S if slack_s is None else slack_s)
+
+    def check(self) -> None:
+        """Record what is to be recorded from time to time. Raises Hung if some call has waited too long."""
+        self._measures.tell()
+        self._watch.check()
+
+    def stats(self) -> dict[str, float]:
+        """``Watch.stats``."""
+        return self._watch.stats()
+
+
+def unrecorded(name: str, value: float, labels: dict[str, str]) -> None:
+    """Records nothing."""
+
+
 class Watch:
     """Knows which calls wait for their engine, and since when."""
 
-    def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limit_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        stage: str = "",
+        record: Record = unrecorded,
+    ) -> None:
         """``limit_s``: longest time that an engine in good health needs for one item, calls before it included."""
         self._limit_s = limit_s
         self._clock = clock
+        self._labels = {"stage": stage}
+        self._record = record
         self._waiting: dict[object, float] = {}
-        self._new: dict[object, float] = {}
+        self._new: dict[object, tuple[float, float]] = {}
+        """When calls came that have no answer yet, and how long each may wait for it."""
         self._worst = (0.0, -LONG_S)
 
     async def over(self, stream: AsyncIterator[T], slack_s: float = LONG_S) -> AsyncGenerator[T]:
         """The same stream, watched; whoever stops reading closes it. ``slack_s``: when its first item is too late."""
         call = object()
         self._waiting[call] = self._clock()
-        self._new[call] = slack_s
+        self._new[call] = (self._clock(), slack_s)
+        self._record("avatar_calls_active", 1, self._labels)
         try:
             async for item in stream:
                 self._began(call)
@@ -45,6 +105,7 @@ class Watch:
         finally:
             self._began(call)
             del self._waiting[call]
+            self._record("avatar_calls_active", -1, self._labels)
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
 
@@ -67,11 +128,13 @@ class Watch:
     def _began(self, call: object) -> None:
         if call in self._new:
             self._note(call)
-            del self._new[call]
+            came, _ = self._new.pop(call)
+            self._record("avatar_queue_wait_seconds", self._clock() - came, self._labels)
 
     def _note(self, call: object) -> None:
-        waited = self._clock() - self._waiting[call]
-        self._worst = (max(self._worst[0], waited), max(self._worst[1], waited - self._new[call]))
+        came, slack_s = self._new[call]
+        waited = self._clock() - came
+        self._worst = (max(self._worst[0], waited), max(self._worst[1], waited - slack_s))
 
 
 async def grouped(

@@ -17,8 +17,10 @@ from typing import Any
 from actors.asr.together import shared
 from actors.engines import UnknownEngine, resolve
 from actors.face.avatars import AvatarUnknown, find
+from actors.replica import unrecorded
 from serve_app.groups import Choice
 from serve_app.settings import Settings, SettingsError
+from streaming.metrics import Record
 from streaming.session import Stages
 from streaming.stages import Avatar
 
@@ -74,8 +76,8 @@ def avatar_of(settings: Settings) -> Avatar:
         raise SettingsError(str(error)) from None
 
 
-def build_stages(settings: Settings, tell: Tell = silent) -> Stages:
-    """All stages in this process, their models loaded side by side.
+def build_stages(settings: Settings, tell: Tell = silent, record: Record = unrecorded) -> Stages:
+    """All stages in this process, their models loaded side by side; ``record`` is given how long each took.
 
     Raises SettingsError for an engine that there is not, and what an engine raises that cannot load.
     """
@@ -89,6 +91,7 @@ def build_stages(settings: Settings, tell: Tell = silent) -> Stages:
         engine = engines[name](**wanted[name].arguments)
         took = time.monotonic() - begun
         log.info("%s: %s, because %s (%.1f s)", name, wanted[name].engine, wanted[name].why, took)
+        record("avatar_model_load_seconds", took, {"stage": name})
         tell(name, "ready")
         return engine
 

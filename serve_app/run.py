@@ -15,12 +15,14 @@ from collections.abc import Callable
 
 import uvicorn
 
+from actors.measuring import Measures
 from serve_app.app import build_stages
 from serve_app.errors import UserError
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.house import House
 from serve_app.gateway.server import event_loop, idle_clip, port_of_ours, server_config, shared_socket
+from serve_app.instruments import Instruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
 from serve_app.settings import Settings, load
@@ -62,12 +64,22 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
 
 async def _local(settings: Settings, say: Say) -> None:
     """Everything in this process."""
-    stages = await asyncio.to_thread(build_stages, settings, lambda name, state: say(f"{name}: {state}"))
+    instruments = Instruments()
+    told = lambda name, state: say(f"{name}: {state}")  # noqa: E731
+    stages = await asyncio.to_thread(build_stages, settings, told, instruments.record)
+    engines = (stages.listener, stages.transcriber, stages.responder, stages.voice, stages.face)
+    instruments.measures = Measures(instruments.record, engines)
     door = Door.of(settings.door, settings.gateway.host)
     cast = cast_of(settings)
     async with archive(settings.store, owner=f"process {os.getpid()}") as kept:
         house = House(
-            stages, settings.reporting_pace(), settings.driving(), archive=kept, cast=cast, about=settings.about()
+            stages,
+            settings.reporting_pace(),
+            settings.driving(),
+            instruments,
+            archive=kept,
+            cast=cast,
+            about=settings.about(),
         )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)

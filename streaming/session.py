@@ -141,6 +141,11 @@ class Session:
         self._judging: asyncio.Task[None] | None = None
         self._over = False
 
+    @property
+    def waiting(self) -> int:
+        """Events that wait now."""
+        return self._inbox.statistics().used
+
     async def happen(self, event: Event) -> None:
         """Something happened at the client. Waits while too much else waits; after the end it does nothing."""
         with suppress(ChannelClosed):

@@ -12,9 +12,8 @@ from typing import Any
 
 from ray import serve
 
-from actors.caps import limit_torch
-from actors.engines import resolve
-from actors.replica import Watch
+from actors.metering import recorder
+from actors.replica import Replica
 from streaming.stages import Transcriber, Transcript
 
 HUNG_S = 60.0
@@ -25,26 +24,25 @@ class Recognition:
     """One replica."""
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
-        limit_torch()
-        self._engine: Transcriber = resolve("asr", engine)(**arguments)
-        self._watch = Watch(HUNG_S)
+        self._replica = Replica("asr", engine, arguments, HUNG_S, recorder().record)
+        self._engine: Transcriber = self._replica.engine
 
     async def transcribe(
         self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
     ) -> AsyncIterator[Transcript]:
         """``streaming.stages.Transcriber.transcribe``."""
         call = self._engine.transcribe(pcm16k, language, final, words)
-        async with aclosing(self._watch.over(call)) as transcripts:
+        async with aclosing(self._replica.over(call)) as transcripts:
             async for transcript in transcripts:
                 yield transcript
 
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
-        self._watch.check()
+        self._replica.check()
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve gives to our policy."""
-        return self._watch.stats()
+        return self._replica.stats()
 
 
 deployment = serve.deployment(Recognition, name="asr")

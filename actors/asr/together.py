@@ -11,12 +11,13 @@ import asyncio
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol, runtime_checkable
 
+from streaming.metrics import Reading
 from streaming.stages import Hearing, HearState, Listener, SharedListener, StageError
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ class Together:
         self._every_s = every_s
         self._patience_s = patience_s
         self._line: _Line | None = None
+        self._sizes: deque[int] = deque(maxlen=10_000)
+        """Of calls that were not told yet; without anybody who asks, the newest of some minutes."""
         self._starting = threading.Lock()
 
     def hear(self, pcm16k: bytes, state: HearState) -> Hearing | Awaitable[Hearing]:
@@ -74,6 +77,13 @@ class Together:
         Raises StageError for a block that cannot be judged, when the listener breaks, and when it does not answer.
         """
         return self._listener.kept(pcm16k, state) or self._judged(pcm16k, state)
+
+    def measured(self) -> list[Reading]:
+        """How many blocks each call judged, since the last question."""
+        told: list[Reading] = []
+        while self._sizes:
+            told.append(("avatar_batch_size", self._sizes.popleft(), {"stage": "listener"}))
+        return told
 
     async def _judged(self, pcm16k: bytes, state: HearState) -> Hearing:
         line = self._line or self._begin()
@@ -124,6 +134,7 @@ class Together:
 
     def _answer(self, waiting: Sequence[_Waiting]) -> None:
         answers: Sequence[Hearing | StageError]
+        self._sizes.append(len(waiting))
         try:
             answers = self._listener.hear_all([(one.pcm, one.state) for one in waiting])
         except Exception as error:  # the listener's bug must not end the thread that others wait for

@@ -15,9 +15,8 @@ from typing import Any
 
 from ray import serve
 
-from actors.caps import limit_torch
-from actors.engines import resolve
-from actors.replica import Watch, grouped
+from actors.metering import recorder
+from actors.replica import Replica, grouped
 from streaming.media import FramePacket
 from streaming.stages import Avatar, Face, FaceState, Span
 
@@ -35,26 +34,25 @@ class Picture:
     """One replica."""
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
-        limit_torch()
-        self._engine: Face = resolve("face", engine)(**arguments)
-        self._watch = Watch(HUNG_S)
+        self._replica = Replica("face", engine, arguments, HUNG_S, recorder().record)
+        self._engine: Face = self._replica.engine
 
     async def animate(
         self, span: Span, avatar: Avatar, state: FaceState | None
     ) -> AsyncIterator[list[FramePacket | FaceState]]:
         """``streaming.stages.Face.animate``, in lists: the first picture alone, then up to four together."""
-        items = self._watch.over(self._engine.animate(span, avatar, state), span.slack_ms / 1000)
+        items = self._replica.over(self._engine.animate(span, avatar, state), span.slack_ms / 1000)
         async with aclosing(grouped(items, TOGETHER, _size, FULL)) as groups:
             async for group in groups:
                 yield group
 
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
-        self._watch.check()
+        self._replica.check()
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve gives to our policy."""
-        return self._watch.stats()
+        return self._replica.stats()
 
 
 def _size(item: FramePacket | FaceState) -> int:

@@ -12,9 +12,8 @@ from typing import Any
 
 from ray import serve
 
-from actors.caps import limit_torch
-from actors.engines import resolve
-from actors.replica import Watch
+from actors.metering import recorder
+from actors.replica import Replica
 from streaming.stages import History, Responder, TextDelta, Tool, ToolCall, Usage
 
 HUNG_S = 120.0
@@ -25,25 +24,24 @@ class Language:
     """One replica."""
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
-        limit_torch()
-        self._engine: Responder = resolve("llm", engine)(**arguments)
-        self._watch = Watch(HUNG_S)
+        self._replica = Replica("llm", engine, arguments, HUNG_S, recorder().record)
+        self._engine: Responder = self._replica.engine
 
     async def reply(
         self, history: History, instructions: str, tools: Sequence[Tool]
     ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
         """``streaming.stages.Responder.reply``."""
-        async with aclosing(self._watch.over(self._engine.reply(history, instructions, tools))) as pieces:
+        async with aclosing(self._replica.over(self._engine.reply(history, instructions, tools))) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
-        self._watch.check()
+        self._replica.check()
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve gives to our policy."""
-        return self._watch.stats()
+        return self._replica.stats()
 
 
 deployment = serve.deployment(Language, name="llm")

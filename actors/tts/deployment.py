@@ -12,9 +12,8 @@ from typing import Any
 
 from ray import serve
 
-from actors.caps import limit_torch
-from actors.engines import resolve
-from actors.replica import Watch
+from actors.metering import recorder
+from actors.replica import Replica
 from streaming.stages import Spoken, Voice
 
 HUNG_S = 30.0
@@ -25,23 +24,22 @@ class Speech:
     """One replica."""
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
-        limit_torch()
-        self._engine: Voice = resolve("tts", engine)(**arguments)
-        self._watch = Watch(HUNG_S)
+        self._replica = Replica("tts", engine, arguments, HUNG_S, recorder().record)
+        self._engine: Voice = self._replica.engine
 
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         """``streaming.stages.Voice.speak``; engines yield 100-200 ms a piece, 5-10 kB, which is a good message."""
-        async with aclosing(self._watch.over(self._engine.speak(text, voice, language, seed))) as pieces:
+        async with aclosing(self._replica.over(self._engine.speak(text, voice, language, seed))) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
-        self._watch.check()
+        self._replica.check()
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve gives to our policy."""
-        return self._watch.stats()
+        return self._replica.stats()
 
 
 deployment = serve.deployment(Speech, name="tts")

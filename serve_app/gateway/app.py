@@ -19,6 +19,7 @@ from serve_app import page
 from serve_app.gateway.auth import Door, Guard
 from serve_app.gateway.avatars import avatar_routes
 from serve_app.gateway.completions import completions
+from serve_app.gateway.counting import Counted
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
 from serve_app.gateway.house import House
@@ -40,6 +41,7 @@ def build_gateway(
     app = FastAPI(title="Realtime Avatar", docs_url=None, redoc_url=None)
     door = door or Door()
     app.add_middleware(Guard, door=door)
+    app.add_middleware(Counted, record=house.instruments.record)  # added last, it comes first
     add_desk(app, door, house.cast)
 
     @app.websocket("/v1/realtime")
@@ -76,14 +78,7 @@ def build_gateway(
     if house.archive:
         app.include_router(library(house.archive.store))
 
-    @app.get("/healthz")
-    async def healthz() -> JSONResponse:
-        return JSONResponse({"status": "ok", "avatar": house.stages.avatar.id})
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(house.instruments.text(), media_type=CONTENT_TYPE_LATEST)
-
+    _watched(app, house)
     app.include_router(rest(house))
     app.include_router(twins(house))
     app.include_router(completions(house))
@@ -91,6 +86,18 @@ def build_gateway(
     app.mount("/plain", Page(directory=page.WEB / "plain", html=True), name="plain page")
     app.mount("/", Page(directory=page.folder(), html=True), name="page")
     return app
+
+
+def _watched(app: FastAPI, house: House) -> None:
+    """Health and metrics."""
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"status": "ok", "avatar": house.stages.avatar.id})
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(house.instruments.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 class Page(StaticFiles):

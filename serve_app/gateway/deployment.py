@@ -18,11 +18,13 @@ from contextlib import AsyncExitStack
 import uvicorn
 from ray import serve
 
+from actors.measuring import Measures
 from serve_app.app import remote_stages
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.house import House
 from serve_app.gateway.server import idle_clip, server_config, shared_socket
+from serve_app.instruments import RayInstruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
 from serve_app.settings import Settings
@@ -48,10 +50,13 @@ class GatewayReplica:
         self._open = AsyncExitStack()
         kept = await self._open.enter_async_context(archive(settings.store, owner=f"replica {uuid.uuid4().hex}"))
         self._drain_s = settings.gateway.drain_s
+        stages, instruments = remote_stages(settings), RayInstruments()
+        self._measures = Measures(instruments.record, [stages.listener])
         house = House(
-            remote_stages(settings),
+            stages,
             settings.reporting_pace(),
             settings.driving(),
+            instruments,
             archive=kept,
             cast=cast_of(settings),
             about=settings.about(),
@@ -66,6 +71,7 @@ class GatewayReplica:
 
     def check_health(self) -> None:
         """Raise if the web server has ended; Serve then replaces this replica."""
+        self._measures.tell()
         if self._serving.done():
             raise RuntimeError("the gateway's web server has ended") from self._serving.exception()
 

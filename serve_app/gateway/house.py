@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from serve_app.instruments import Instruments
+from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
 from serve_app.persona import Cast
 from streaming.pace import Pace
@@ -20,7 +20,7 @@ class House:
     stages: Stages
     pace: Pace
     driving: Driving
-    instruments: Instruments = field(default_factory=Instruments)
+    instruments: Recording = field(default_factory=Instruments)
     archive: Archive | None = None
     """None: nothing is kept."""
     cast: Cast = field(default_factory=Cast)

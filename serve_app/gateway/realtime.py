@@ -34,7 +34,7 @@ from serve_app.store import StaleEpoch
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
 from streaming.events import Event, Joined, Left, Requested, SpeechEnded, SpeechStarted
-from streaming.metrics import Meter
+from streaming.meter import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Session, ticking
 from streaming.stages import StageError
@@ -292,7 +292,8 @@ class Connection:
         epoch: int | None = None,
         first_order: int = 0,
     ) -> Session:
-        meter = Meter(self._house.instruments.record, conversation.late)
+        queues = {"outbox": lambda: len(self._outbox), "inbox": lambda: self._session.waiting if self._session else 0}
+        meter = self._meter = Meter(self._house.instruments.record, conversation.late, queues)
         archive = self._house.archive
         keeper = self._keeper = archive.keeper(self._id, header, epoch) if archive else None
         log = self._log = resuming.Log(keeper, first_order) if keeper and self._own else None
@@ -337,6 +338,7 @@ class Connection:
             await self._close(CLOSE_BROKEN, "the session broke; connect again")
         finally:
             record("avatar_sessions_active", -1, {})
+            self._meter.close()
             if self._keeper:
                 await self._keeper.end(over=self._over)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from actors.replica import Hung, Watch, grouped
+from actors.gpus import Gpu
+from actors.replica import Hung, Replica, Watch, grouped
+from streaming.metrics import Reading
 
 
 class Clock:
@@ -101,6 +105,64 @@ async def test_leaving_a_grouped_stream_closes_the_engine() -> None:
     async with aclosing(grouped(engine.count(10), 4, one, 100)) as groups:
         await anext(groups)
     assert engine.closed
+
+
+# ---- what is measured --------------------------------------------------------------------------------------
+
+
+class Counting(Engine):
+    """An engine that counts its batches."""
+
+    def measured(self) -> list[Reading]:
+        return [("avatar_batch_size", 4.0, {"stage": "tts"})]
+
+
+def loaded(
+    monkeypatch: pytest.MonkeyPatch, engine: type, gpus: list[list[Gpu]]
+) -> tuple[Replica, Clock, list[Reading]]:
+    """A replica of the voice with this engine, loaded in three seconds beside a GPU that says these in turn."""
+    recorded: list[Reading] = []
+    clock = Clock()
+
+    def make() -> Engine:
+        clock.now += 3.0
+        return engine()
+
+    monkeypatch.setattr("actors.replica.resolve", lambda stage, name: make)
+    told: Any = SimpleNamespace(now=lambda: gpus.pop(0))
+    record = lambda *reading: recorded.append(reading)  # noqa: E731
+    return Replica("tts", "counting", {}, 30.0, record, gpus=lambda: told, clock=clock), clock, recorded
+
+
+async def test_loading_waiting_and_working_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    replica, clock, recorded = loaded(monkeypatch, Engine, [])
+    stream = replica.over(replica.engine.count(2))
+    assert recorded == [("avatar_model_load_seconds", 3.0, {"stage": "tts"})]
+    clock.now += 0.25
+    await anext(stream)
+    await stream.aclose()
+    assert recorded[1:] == [
+        ("avatar_calls_active", 1, {"stage": "tts"}),
+        ("avatar_queue_wait_seconds", 0.0, {"stage": "tts"}),
+        ("avatar_calls_active", -1, {"stage": "tts"}),
+    ], "the wait begins when the engine is asked"
+
+
+async def test_engine_and_gpu_are_asked_with_every_look_at_its_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = [[Gpu("0", 1000.0, 24_000.0, 0.5)], [Gpu("0", 1500.0, 24_000.0, 0.25)]]
+    replica, _, recorded = loaded(monkeypatch, Counting, gpu)
+    replica.check()
+    replica.check()
+    assert recorded.count(("avatar_batch_size", 4.0, {"stage": "tts"})) == 2
+    levels = [(name, value) for name, value, labels in recorded if labels == {"gpu": "0"}]
+    assert levels == [
+        ("avatar_gpu_memory_used_bytes", 1000.0),
+        ("avatar_gpu_memory_total_bytes", 24_000.0),
+        ("avatar_gpu_utilization_ratio", 0.5),
+        ("avatar_gpu_memory_used_bytes", 500.0),
+        ("avatar_gpu_memory_total_bytes", 0.0),
+        ("avatar_gpu_utilization_ratio", -0.25),
+    ], "a gauge is told its changes"
 
 
 # ---- what the autoscaling is told --------------------------------------------------------------------------

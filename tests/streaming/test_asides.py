@@ -31,7 +31,7 @@ from streaming.events import (
     Stopped,
     Typed,
 )
-from streaming.metrics import Meter
+from streaming.meter import Meter
 from streaming.pace import Pace
 from streaming.stages import Said, ToolCall, Usage
 from streaming.states import FutureTurn

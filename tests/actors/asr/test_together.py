@@ -65,6 +65,8 @@ def test_what_comes_while_a_call_is_under_way_is_judged_in_the_next_one_call() -
     told = asyncio.run(sessions())
     assert judge.calls == [[b"first"], [bytes(2), bytes(3), bytes(4)]]
     assert told[1:] == [([Voicing(True, k)], HearState(2 * k + 2)) for k in range(3)]
+    assert [size for _, size, _ in listener.measured()] == [1, 3]
+    assert listener.measured() == [], "each is told once"
 
 
 def test_what_needs_no_judgement_is_answered_at_once() -> None:
