@@ -235,7 +235,12 @@ CLUSTER = Dashboard(
     "avatar-cluster",
     "Avatar: cluster and cost",
     (
-        Panel("Conversations", "That go on now.", "short", (Query("sum(avatar_sessions_active)", "now"),)),
+        Panel(
+            "Conversations",
+            "That go on now, and those of them whose avatar speaks.",
+            "short",
+            (Query("sum(avatar_sessions_active)", "now"), Query("sum(avatar_sessions_speaking)", "speaking")),
+        ),
         Panel(
             "New conversations a minute",
             "And those that were not let in, by reason.",

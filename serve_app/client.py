@@ -54,6 +54,7 @@ MEANING = {
     1009: "a message was larger than the service takes; send less at once",
     1011: "the session broke on the service's side; its log says why; connect again",
     1012: "the service restarts; connect again",
+    1013: "the service is full; try again in a while",
     4008: "this client did not read what it was sent; read units as they come, and connect again",
     4029: "more was sent than this client may; send less",
 }
@@ -268,7 +269,7 @@ async def connect(
     anew, for up to two minutes, and the conversation goes on where it was; what was being said into the microphone at
     that moment is lost. Raises AvatarError if the service cannot be reached, refuses, or does not speak our protocol.
     """
-    socket = await _socket(_with(url, persona), api_key)
+    socket = await _socket(_with(url, persona=persona), api_key)
     async with Avatar(socket, playhead=playhead) as avatar:
         if socket.subprotocol != SUBPROTOCOL:
             raise AvatarError(f"{url} does not speak {SUBPROTOCOL}; is it the address of /v1/realtime?")
@@ -278,13 +279,14 @@ async def connect(
         except TimeoutError:
             raise AvatarError(f"{url} did not describe the session within {OPEN_S:g} s; look at its log") from None
         if resume:
-            avatar._again = lambda: _socket(url, api_key)
+            avatar._again = lambda: _socket(_with(url, back="1"), api_key)
         yield avatar
 
 
-def _with(url: str, persona: str) -> str:
-    """The address with the persona in it."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode({'persona': persona})}" if persona else url
+def _with(url: str, **asked: str) -> str:
+    """The address with what is asked for in it, but for what is empty."""
+    told = urlencode({name: value for name, value in asked.items() if value})
+    return f"{url}{'&' if '?' in url else '?'}{told}" if told else url
 
 
 async def _socket(url: str, api_key: str | None) -> ClientConnection:

@@ -154,6 +154,10 @@ class Gateway(BaseModel):
     """0 takes a free one; only without Ray."""
     drain_s: float = Field(default=8.0, ge=0)
     """How long clients have to go elsewhere when a replica of the gateway stops."""
+    sessions: int = Field(default=0, ge=0)
+    """Most conversations at once at each gateway; 0 is no limit. Whoever comes then is told when to try again."""
+    speaking: int = Field(default=0, ge=0)
+    """The same for avatars that speak at one moment."""
 
 
 class Doorway(BaseModel):

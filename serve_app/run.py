@@ -18,6 +18,7 @@ import uvicorn
 from actors.measuring import Measures
 from serve_app.app import build_stages
 from serve_app.errors import UserError
+from serve_app.gateway.admission import Admission, Limits
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.house import House
@@ -76,7 +77,7 @@ async def _local(settings: Settings, say: Say) -> None:
             stages,
             settings.reporting_pace(),
             settings.driving(),
-            instruments,
+            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking)),
             archive=kept,
             cast=cast,
             about=settings.about(),

@@ -12,7 +12,7 @@ import types
 import typing
 from pathlib import Path
 
-from serve_app.gateway import auth, guest, realtime, wire
+from serve_app.gateway import admission, auth, guest, realtime, wire
 from streaming import commands, media, stages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,6 +76,7 @@ def _closes() -> str:
         "TAKEN": realtime.CLOSE_TAKEN,
         "BROKEN": realtime.CLOSE_BROKEN,
         "SPENT": guest.CLOSE_SPENT,
+        "BUSY": admission.CLOSE_BUSY,
     }
     body = "".join(f"  {name}: {code},\n" for name, code in codes.items())
     return f"export const Close = {{\n{body}}} as const;"

@@ -24,6 +24,7 @@ from streaming.commands import (
     Resume,
     Show,
     Speak,
+    StateChanged,
     Transcribe,
 )
 from streaming.events import (
@@ -103,6 +104,7 @@ class Meter:
         self._calls: dict[str, _Call] = {}
         self._queues: Mapping[str, Callable[[], int]] = {} if queues is None else queues
         self._depths = dict.fromkeys(self._queues, 0)
+        self._speaking = False
 
     def __call__(self, event: Event, commands: list[Command]) -> None:
         """An event and what it led to, in order; give it to Session as ``journal``."""
@@ -120,6 +122,12 @@ class Meter:
         for name, depth in self._depths.items():
             self._record("avatar_queue_depth", -depth, {"queue": name})
             self._depths[name] = 0
+        self._speaks(False)
+
+    def _speaks(self, speaking: bool) -> None:
+        if speaking != self._speaking:
+            self._speaking = speaking
+            self._record("avatar_sessions_speaking", 1 if speaking else -1, {})
 
     # ---- what happens --------------------------------------------------------------------------------------
 
@@ -220,6 +228,8 @@ class Meter:
     def _shown(self, message: object, event: Event) -> None:
         turn = self._turn
         match message:
+            case StateChanged(state):
+                self._speaks(state == "speaking")
             case Audio(_, pts, pcm):
                 self._leads.sound(self._now, pts + samples(pcm))
                 self._record("avatar_speech_seconds_total", samples(pcm) / RATE, {})

@@ -115,6 +115,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("avatar_errors_total", "counter", "Calls that did not end well", ("stage", "lost")),
     Metric("avatar_sessions_active", "gauge", "Conversations that go on now"),
+    Metric("avatar_sessions_speaking", "gauge", "Of those: whose avatar speaks now"),
     Metric("avatar_sessions_total", "counter", "Conversations that began"),
     Metric("avatar_resumes_total", "counter", "Clients that wanted a conversation back", ("outcome",)),
     Metric("avatar_session_duration_seconds", "histogram", "Length of conversations that are over", buckets=LENGTHS),

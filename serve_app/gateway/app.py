@@ -52,6 +52,8 @@ def build_gateway(
         except PersonaUnknown as error:
             await socket.send_denial_response(JSONResponse({"detail": str(error)}, 404))
             return
+        if await house.admission.refused(socket):
+            return
         await Connection(socket, house, persona).serve()
 
     @app.get("/personas")

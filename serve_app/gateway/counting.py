@@ -6,8 +6,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streaming.metrics import Record
 
-REASONS = {401: "key", 403: "origin", 404: "unknown", 429: "limit", 503: "busy"}
+REASONS = {401: "key", 403: "origin", 404: "unknown", 429: "limit"}
 """HTTP status of a refused socket -> the label of its reason."""
+BUSY = 503
+"""That of a gateway that is full; admission.py counts these, for some of them are opened and closed."""
 
 
 class Counted:
@@ -38,8 +40,10 @@ class Counted:
                     let_in = True
                 case "websocket.http.response.start" | "websocket.close" if not let_in and not refused:
                     refused = True
-                    reason = REASONS.get(message.get("status", 0), "other")
-                    self._record("avatar_sessions_rejected_total", 1, {"reason": reason})
+                    status = message.get("status", 0)
+                    reason = REASONS.get(status, "other")
+                    if status != BUSY:
+                        self._record("avatar_sessions_rejected_total", 1, {"reason": reason})
                 case _:
                     pass
             await send(message)

@@ -20,6 +20,7 @@ from ray import serve
 
 from actors.measuring import Measures
 from serve_app.app import remote_stages
+from serve_app.gateway.admission import Admission, Limits
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.auth import Door
 from serve_app.gateway.house import House
@@ -56,7 +57,7 @@ class GatewayReplica:
             stages,
             settings.reporting_pace(),
             settings.driving(),
-            instruments,
+            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking)),
             archive=kept,
             cast=cast_of(settings),
             about=settings.about(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.gateway.admission import Admission
 from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
 from serve_app.persona import Cast
@@ -20,13 +21,19 @@ class House:
     stages: Stages
     pace: Pace
     driving: Driving
-    instruments: Recording = field(default_factory=Instruments)
+    admission: Admission = field(default_factory=lambda: Admission(Instruments()))
+    """Who may begin; it stands before the instruments."""
     archive: Archive | None = None
     """None: nothing is kept."""
     cast: Cast = field(default_factory=Cast)
     """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What everybody may know of how the service is set up."""
+
+    @property
+    def instruments(self) -> Recording:
+        """Where numbers are recorded."""
+        return self.admission
 
     @property
     def usual(self) -> Driving:

@@ -13,9 +13,11 @@ class Line {
   onclose: Socket["onclose"] = null;
   closedWith: number | undefined;
   readonly sent: (string | ArrayBuffer)[] = [];
+  readonly url: string;
   readonly offered: string[];
 
-  constructor(offered: string[]) {
+  constructor(url: string, offered: string[]) {
+    this.url = url;
     this.offered = offered;
   }
 
@@ -75,8 +77,8 @@ beforeEach(() => {
     status: (status: Status) => log.push(`is ${status}`),
     lost: () => log.push("lost"),
     refused: (sentence, code) => log.push(`refused ${code}: ${sentence}`),
-    open: (_url, offered) => {
-      lines.push(new Line(offered));
+    open: (url, offered) => {
+      lines.push(new Line(url, offered));
       return line() as unknown as Socket;
     },
     random: () => 0.5,
@@ -124,6 +126,25 @@ test("after a break its first message is a hello, and what was missed comes as i
   line().tell(caption(4));
   expect(log).toEqual(["is open", "avatar.resumed", "avatar.caption"]);
   expect(link.session?.id).toBe("one");
+});
+
+test("whoever was cut off says so in the address, for there may be no room for others", async () => {
+  await settle();
+  line().open();
+  line().tell(created("one"));
+  line().die();
+  await settle(FIRST_MS);
+  expect(lines.map(({ url }) => url)).toEqual(["ws://host/v1/realtime", "ws://host/v1/realtime?back=1"]);
+});
+
+test("a service that is full says when to come again, and is asked again", async () => {
+  await settle();
+  line().open();
+  log.length = 0;
+  line().die(1013, "every place is taken; try again in 15 s");
+  expect(log).toEqual(["refused 1013: every place is taken; try again in 15 s", "is reconnecting"]);
+  await settle(FIRST_MS);
+  expect(line().url).toBe("ws://host/v1/realtime");
 });
 
 test("a conversation that cannot be resumed is told to be lost, and a new one begins", async () => {

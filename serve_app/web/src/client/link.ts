@@ -51,6 +51,12 @@ export class Refused extends Error {
   }
 }
 
+/** Close codes whose reason is a sentence for the person. */
+const REFUSALS: number[] = [Close.SPENT, Close.TAKEN, Close.BUSY];
+
+/** The address of a client that was cut off: one that was here a moment ago finds room where a new one does not. */
+const back = (url: string) => `${url}${url.includes("?") ? "&" : "?"}back=1`;
+
 const OPEN = 1;
 /** Close codes of ours: with the first the conversation is over, with the other it is taken up again. */
 const GOODBYE = 1000;
@@ -158,7 +164,7 @@ export class Link {
     if (attempt !== this.attempt || !this.running) return;
     const protocols = [SUBPROTOCOL, ...(secret ? [SECRET_PROTOCOL + secret] : [])];
     const open = this.options.open ?? ((url, offered) => new WebSocket(url, offered));
-    const socket = open(this.options.url, protocols);
+    const socket = open(this.session ? back(this.options.url) : this.options.url, protocols);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.greet();
     socket.onmessage = ({ data }) => this.take(data);
@@ -180,7 +186,7 @@ export class Link {
   private closed(code: number, reason: string): void {
     this.drop();
     if (code === Close.TAKEN) this.forget();
-    if (code === Close.SPENT || code === Close.TAKEN) this.options.refused(reason, code);
+    if (REFUSALS.includes(code)) this.options.refused(reason, code);
     this.again();
   }
 

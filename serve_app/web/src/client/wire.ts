@@ -29,6 +29,7 @@ export const Close = {
   TAKEN: 4009,
   BROKEN: 1011,
   SPENT: 4029,
+  BUSY: 1013,
 } as const;
 
 export type State = "idle" | "listening" | "thinking" | "speaking" | "held";

@@ -1,0 +1,117 @@
+"""Who may begin a conversation at this gateway: nobody, while those who talk already would notice one more.
+
+Three things are watched: conversations, avatars that speak at this moment, and whether pictures still come before their
+sound. All of them are read off what is recorded anyway: an Admission stands before the instruments. It is told no
+client's name. Whoever was cut off comes back even when it is full, as far as a fifth over the limits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket
+
+from serve_app.gateway.wire import SUBPROTOCOL
+from serve_app.instruments import Recording
+
+CLOSE_BUSY = 1013
+"""Close code, "try again later": pages cannot read the status of a socket that was not opened."""
+BACK = "back"
+"""Query parameter of a client that was cut off."""
+ROOM_FOR_THOSE_BACK = 1.2
+RETRY_FULL_S, RETRY_LATE_S = 15, 10
+WINDOW_S = 10
+LATE_MOST = 0.02
+"""Share of picture messages that came after their sound, in the window..."""
+LATE_LEAST = 50
+"""...of at least so many: a few seconds of one avatar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one gateway; 0 is no limit."""
+
+    sessions: int = 0
+    """Conversations at once."""
+    speaking: int = 0
+    """Avatars that speak at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Why somebody is not let in."""
+
+    reason: str
+    retry_s: int
+    """When it may be worth while to try again, in seconds."""
+
+    @property
+    def sentence(self) -> str:
+        """For the person who is turned away."""
+        return f"{self.reason}; try again in {self.retry_s} s"
+
+
+class Admission:
+    """Records onward, and knows how full it is."""
+
+    def __init__(self, onward: Recording, limits: Limits = Limits(), now: Callable[[], float] = time.monotonic) -> None:
+        self._onward = onward
+        self._limits = limits
+        self._now = now
+        self._levels = {"avatar_sessions_active": 0.0, "avatar_sessions_speaking": 0.0}
+        self._seconds: deque[list[int]] = deque(maxlen=WINDOW_S)
+        """Of the newest seconds in which pictures were sent: which one, messages, and how many of them were late."""
+
+    def record(self, name: str, value: float, labels: dict[str, str]) -> None:
+        """See streaming.metrics.Record."""
+        if name in self._levels:
+            self._levels[name] += value
+        elif name == "avatar_deadline_slack_seconds":
+            second = int(self._now())
+            if not self._seconds or self._seconds[-1][0] != second:
+                self._seconds.append([second, 0, 0])
+            self._seconds[-1][1] += 1
+            self._seconds[-1][2] += value < 0
+        self._onward.record(name, value, labels)
+
+    def text(self) -> bytes:
+        """See serve_app.instruments.Recording."""
+        return self._onward.text()
+
+    def refusal(self, *, back: bool = False) -> Busy | None:
+        """Why nobody may begin now; None lets somebody in. ``back``: it was here a moment ago."""
+        room = ROOM_FOR_THOSE_BACK if back else 1.0
+        if self._full("avatar_sessions_active", self._limits.sessions * room):
+            return Busy("every conversation that this service can hold is taken", RETRY_FULL_S)
+        if self._full("avatar_sessions_speaking", self._limits.speaking * room):
+            return Busy("as many avatars speak as this service can draw", RETRY_LATE_S)
+        if not back and self._late():
+            return Busy("this service cannot keep up at the moment", RETRY_LATE_S)
+        return None
+
+    async def refused(self, socket: WebSocket) -> bool:
+        """Turn a client away if it is full, each in the way that it can read; True if that was done."""
+        busy = self.refusal(back=BACK in socket.query_params)
+        if busy is None:
+            return False
+        self.record("avatar_sessions_rejected_total", 1, {"reason": "busy"})
+        if SUBPROTOCOL in socket.scope.get("subprotocols", []):
+            await socket.accept(subprotocol=SUBPROTOCOL)
+            await socket.close(CLOSE_BUSY, busy.sentence)
+        else:
+            told = JSONResponse({"detail": busy.sentence}, 503, {"Retry-After": str(busy.retry_s)})
+            await socket.send_denial_response(told)
+        return True
+
+    def _full(self, name: str, most: float) -> bool:
+        return bool(most) and self._levels[name] >= most
+
+    def _late(self) -> bool:
+        since = self._now() - WINDOW_S
+        newest = [second for second in self._seconds if second[0] >= since]
+        sent, late = sum(second[1] for second in newest), sum(second[2] for second in newest)
+        return sent >= LATE_LEAST and late > sent * LATE_MOST

@@ -1,0 +1,147 @@
+"""Who may begin: a gateway that is full, or late, says so before a conversation begins, and when to come again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from serve_app.client import AvatarError, connect
+from serve_app.gateway.admission import Admission, Busy, Limits
+from serve_app.gateway.app import build_gateway
+from serve_app.gateway.house import House
+from serve_app.gateway.wire import SUBPROTOCOL
+from serve_app.instruments import Instruments
+from streaming.pace import Pace
+from streaming.session import Driving, Stages
+from tests.serve_app.gateway.live import serving
+from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
+
+FULL = "every conversation that this service can hold is taken; try again in 15 s"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def admission(sessions: int = 0, speaking: int = 0, clock: Clock | None = None) -> Admission:
+    return Admission(Instruments(), Limits(sessions, speaking), clock or Clock())
+
+
+# ---- the rule ----------------------------------------------------------------------------------------------
+
+
+def test_without_limits_everybody_who_is_not_late_is_let_in() -> None:
+    door = admission()
+    door.record("avatar_sessions_active", 1000, {})
+    assert door.refusal() is None
+
+
+def test_the_last_place_is_given_and_none_after_it() -> None:
+    door = admission(sessions=2)
+    door.record("avatar_sessions_active", 1, {})
+    assert door.refusal() is None
+    door.record("avatar_sessions_active", 1, {})
+    assert door.refusal() == Busy("every conversation that this service can hold is taken", 15)
+    door.record("avatar_sessions_active", -1, {})
+    assert door.refusal() is None
+
+
+def test_avatars_that_speak_count_by_themselves() -> None:
+    door = admission(sessions=10, speaking=1)
+    door.record("avatar_sessions_active", 5, {})
+    door.record("avatar_sessions_speaking", 1, {})
+    refusal = door.refusal()
+    assert refusal and refusal.sentence == "as many avatars speak as this service can draw; try again in 10 s"
+
+
+def test_whoever_was_cut_off_finds_a_place_where_a_new_one_does_not() -> None:
+    door = admission(sessions=10)
+    door.record("avatar_sessions_active", 11, {})
+    assert door.refusal() and door.refusal(back=True) is None
+    door.record("avatar_sessions_active", 1, {})
+    assert door.refusal(back=True), "a fifth over the limit is the end"
+
+
+def test_late_pictures_close_the_door_until_they_are_forgotten() -> None:
+    clock = Clock()
+    door = admission(clock=clock)
+    for number in range(100):
+        door.record("avatar_deadline_slack_seconds", -0.01 if number < 3 else 0.3, {})
+        clock.now += 0.05
+    refusal = door.refusal()
+    assert refusal and refusal.sentence == "this service cannot keep up at the moment; try again in 10 s"
+    assert door.refusal(back=True) is None, "those who talk already are not sent away for it"
+    clock.now += 10
+    assert door.refusal() is None
+
+
+@pytest.mark.parametrize(("late", "sent"), [(2, 100), (10, 40)])
+def test_a_few_late_pictures_close_nothing(late: int, sent: int) -> None:
+    door = admission()
+    for number in range(sent):
+        door.record("avatar_deadline_slack_seconds", -0.01 if number < late else 0.3, {})
+    assert door.refusal() is None
+
+
+# ---- at the gateway ----------------------------------------------------------------------------------------
+
+
+def house(door: Admission) -> House:
+    return House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), door)
+
+
+@contextmanager
+def full() -> Iterator[tuple[TestClient, Admission]]:
+    door = admission(sessions=1)
+    door.record("avatar_sessions_active", 1, {})
+    with TestClient(build_gateway(house(door), lambda _: None), base_url="http://127.0.0.1:8080") as client:
+        yield client, door
+
+
+def opened(client: TestClient, offers: list[str], query: str = "") -> Any:
+    return client.websocket_connect(f"/v1/realtime{query}", offers, headers={"host": "127.0.0.1:8080"})
+
+
+def test_a_program_reads_the_status_and_when_to_try_again() -> None:
+    with full() as (client, door):
+        with pytest.raises(WebSocketDenialResponse) as denied, opened(client, ["realtime"]):
+            pass
+        assert (denied.value.status_code, denied.value.headers["Retry-After"]) == (503, "15")
+        assert denied.value.json() == {"detail": FULL}
+        assert b'avatar_sessions_rejected_total{reason="busy"} 1.0' in door.text()
+        assert b'reason="other"' not in door.text()
+
+
+def test_a_page_cannot_read_a_status_and_is_told_with_the_close_code() -> None:
+    with full() as (client, door):
+        with opened(client, [SUBPROTOCOL]) as socket, pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert (closed.value.code, closed.value.reason) == (1013, FULL)
+        assert b'avatar_sessions_rejected_total{reason="busy"} 1.0' in door.text()
+
+
+def test_a_client_that_was_cut_off_says_so_and_is_let_in() -> None:
+    door = admission(sessions=10)
+    door.record("avatar_sessions_active", 10, {})
+    with TestClient(build_gateway(house(door), lambda _: None), base_url="http://127.0.0.1:8080") as client:
+        with opened(client, [SUBPROTOCOL], "?back=1") as socket:
+            assert socket.receive_json()["type"] == "session.created"
+
+
+async def test_the_sdk_tells_it_in_one_sentence() -> None:
+    door = admission(sessions=1)
+    door.record("avatar_sessions_active", 1, {})
+    async with serving(build_gateway(house(door), lambda _: None)) as url:
+        told = re.escape("the service is full; try again in a while (close code 1013: every conversation that")
+        with pytest.raises(AvatarError, match=told):
+            async with connect(f"{url}/v1/realtime"):
+                pass
