@@ -45,12 +45,17 @@ class NotStarted(UserError):
     """The cluster or a deployment did not become ready; the message says which and what to look at."""
 
 
+TARGETS = "prom_metrics_service_discovery.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Serving:
     """What runs."""
 
     dashboard: str
     """URL of the Ray dashboard; empty if there is none."""
+    targets: str = ""
+    """File in which Ray says where its metrics are, for Prometheus; empty for a cluster that was there before."""
 
 
 @contextmanager
@@ -68,7 +73,7 @@ def cluster(wanted: Cluster, tell: Tell) -> Iterator[Serving]:
         dashboard = _attach(wanted) if wanted.address else _start(wanted, folder)
         serve.start(proxy_location="Disabled")
         tell("ray", "ready")
-        yield Serving(dashboard)
+        yield Serving(dashboard, f"{folder}/{TARGETS}" if folder and dashboard else "")
     finally:
         ray.shutdown()  # the dashboard's own children notice by themselves, a second or two later
         if folder and not wanted.temp_dir:

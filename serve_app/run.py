@@ -104,6 +104,8 @@ async def _cluster(settings: Settings, say: Say) -> None:
             loop.add_signal_handler(number, stop.set)
         if serving.dashboard:
             say(f"Ray dashboard: {serving.dashboard}")
+        if serving.targets:
+            say(f"metrics for Prometheus (dashboards/prometheus.yml): {serving.targets}")
         _ready(settings.gateway.host, settings.gateway.port, say)
         await stop.wait()
         say("stopping")
