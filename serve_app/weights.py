@@ -1,0 +1,157 @@
+"""The work of `avatar models`: list the trained weights, pull them, verify them, build engines of them, prune them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import chain
+from typing import Any
+
+from actors import models
+from actors.models import Model, ModelFile, needs, pulling, tending, wishes
+from serve_app.app import choices, hearing
+from serve_app.errors import UserError
+from serve_app.progress import Progress
+from serve_app.settings import Settings, load, profiles
+
+BUILD = "actors.face.ditto.export.build"
+"""Where Ditto's engines are built; it needs the extra ``ditto``."""
+
+
+def needed(settings: Settings, beside: bool = False) -> list[str]:
+    """Names of the models without which the engines of these settings do not start; with what is useful ``beside``."""
+    of = needs.useful if beside else needs.needed
+    engines = {**hearing(settings), **choices(settings)}.values()
+    return list(dict.fromkeys(chain.from_iterable(of(choice.engine, choice.arguments) for choice in engines)))
+
+
+def _named(names: Sequence[str]) -> list[Model]:
+    for name in names:
+        if name not in models.MODELS:
+            raise UserError(f"there is no model {name!r}; choose out of {', '.join(models.MODELS)}")
+    return [models.MODELS[name] for name in dict.fromkeys(names)]
+
+
+def show(chosen: argparse.Namespace) -> int:
+    """Print every model: where it is, how large, under what licence; what the profile needs is marked."""
+    wanted = needed(load(chosen.profile))
+    for model in models.MODELS.values():
+        lacks = wishes.lacking(model)
+        state = "here" if not lacks else "absent" if len(lacks) == len(model.files) else "in part"
+        mark = "*" if model.name in wanted else " "
+        licence = model.licence + ("" if all(file.sha256 for file in model.files) else ", hashes not known")
+        print(f"{mark} {model.name:<19} {state:<7} {model.size / 1e6:>8,.1f} MB  {model.about}; {licence}")
+    print(f"* the profile {load(chosen.profile).profile} needs it; pulled models lie in {models.home()}")
+    return 0
+
+
+def pull(chosen: argparse.Namespace) -> int:
+    """Fetch models, by default those that the profile needs. Raises StageError, one sentence."""
+    wanted = _named(chosen.model or needed(load(chosen.profile)))
+    wish = wishes.Wish(trust=chosen.trust_first_use, licence=chosen.accept_licence, jobs=chosen.jobs)
+    with Progress() as progress:
+        came = pulling.pull(wanted, wish, _Shown(progress).watch())
+    size = sum(file.size for file in came)
+    if came:
+        print(f"{len(came)} files, {size / 1e6:,.1f} MB, in {models.home()}")
+    else:
+        print(f"nothing to fetch: {', '.join(model.name for model in wanted)} are here")
+    return 0
+
+
+class _Shown:
+    """How far a pull is: a bar for a terminal, a line for each file otherwise. Called from several threads."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._lock = progress, threading.Lock()
+        self._come = self._total = 0
+
+    def watch(self) -> pulling.Watch:
+        return pulling.Watch(begins=self._begins, arrived=self._arrived, done=self._done, waits=self._waits)
+
+    def _begins(self, total: int) -> None:
+        self._total = total
+
+    def _arrived(self, count: int) -> None:
+        with self._lock:
+            self._come += count
+            self._progress.show("fetching", self._come, self._total, f"{self._come / 1e6:,.0f} MB")
+
+    def _done(self, file: ModelFile, origin: str) -> None:
+        if sys.stderr.isatty():
+            return
+        with self._lock:
+            print(f"{file.name}: {file.size / 1e6:,.1f} MB from {origin}", file=sys.stderr, flush=True)
+
+    def _waits(self) -> None:
+        print("another pull is at work in this folder; waiting for it", file=sys.stderr, flush=True)
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    """Hash everything that is here anew; 1 if something is wrong, or if a model that was named is not whole."""
+    named = _named(chosen.model)
+    wrong = 0
+    for model in named or list(models.MODELS.values()):
+        if not named and len(wishes.lacking(model)) == len(model.files) and not _any(model):
+            continue
+        found = tending.verify([model], chosen.trust_first_use)
+        bad = [one for one in found if one.problem]
+        for one in bad:
+            print(one.problem)
+        if not bad:
+            print(f"{model.name}: {len(found)} files, {model.size / 1e6:,.1f} MB, as in the manifest")
+        wrong += len(bad)
+    return 1 if wrong else 0
+
+
+def _any(model: Model) -> bool:
+    return any((models.home() / file.name).exists() for file in model.files)
+
+
+def build(chosen: argparse.Namespace) -> int:
+    """Make what the face engine reads out of the published Ditto, for this machine's GPU. Raises UserError, StageError.
+
+    The published checkpoints are pickles: they are taken apart once, in a locked process, and never again.
+    """
+    source = models.folder("ditto")
+    try:
+        builder: Any = import_module(BUILD)
+        from actors.face.ditto.convert.__main__ import convert
+    except ImportError as error:
+        raise UserError(
+            f"engines cannot be built here ({error}); install what builds them: pip install 'realtime-avatar[ditto]'"
+        ) from None
+    converted, engines = (models.home() / name for name in tending.BUILT["ditto"])
+    converted.mkdir(parents=True, exist_ok=True)
+    for file in models.MODELS["ditto"].files:
+        convert(source / file.path, converted)
+    print(builder.build(converted, engines))
+    return 0
+
+
+def prune(chosen: argparse.Namespace) -> int:
+    """Remove what no named profile needs (default: none of those that ship), and parts; ask first."""
+    kept = chain.from_iterable(needed(load(name), beside=True) for name in chosen.profile or profiles())
+    spares = tending.spare(list(kept))
+    if not spares:
+        print(f"nothing to remove in {models.home()}")
+        return 0
+    for one in spares:
+        print(f"{one.size / 1e6:>8,.1f} MB  {one.path}: {one.why}")
+    total = f"{sum(one.size for one in spares) / 1e6:,.1f} MB"
+    if not chosen.yes:
+        if not sys.stdin.isatty():
+            raise UserError(f"nothing was removed; to remove these {total}: avatar models prune --yes")
+        if input(f"remove these {total}? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("nothing was removed")
+            return 0
+    try:
+        tending.remove(spares)
+    except OSError as error:
+        reason = (error.strerror or "no reason given").lower()
+        raise UserError(f"{error.filename} cannot be removed: {reason}") from None
+    print(f"removed {total}")
+    return 0
