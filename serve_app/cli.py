@@ -306,13 +306,13 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: _Commands) -> None:
-    _command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it")
+    _profile(_command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it"))
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
     from serve_app import doctor
 
-    return doctor.main()
+    return doctor.main(chosen.profile)
 
 
 def _port(text: str) -> int:

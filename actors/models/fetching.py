@@ -121,7 +121,11 @@ def text(url: str, accept: str, most: int = 16_000_000) -> str:
 
 
 def fetch(
-    url: str, part: Path, size: int, arrived: Arrived = lambda count: None, pause: Callable[[float], object] = time.sleep
+    url: str,
+    part: Path,
+    size: int,
+    arrived: Arrived = lambda count: None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Told:
     """Bring ``part`` to exactly ``size`` bytes. Raises NoAnswer, and DiskFull if there is no room.
 

@@ -80,7 +80,9 @@ def test_every_file_has_a_size_a_licence_a_source_and_a_hash_unless_nobody_could
     assert all(file.size > 0 and file.licence and file.sources for file in FILES)
     assert {file.model for file in FILES if not file.sha256} == {"ditto", "ditto-faces"}
     hashes = [file.sha256 for file in FILES if file.sha256]
-    hashes += [part[0].sha256 for file in FILES for one in file.sources if isinstance(one, Packed) for part in one.parts]
+    hashes += [
+        part[0].sha256 for file in FILES for one in file.sources if isinstance(one, Packed) for part in one.parts
+    ]
     assert all(len(one) == 64 and int(one, 16) for one in hashes)
 
 

@@ -252,7 +252,7 @@ def unseen(shelf: Shelf) -> Model:
 
 def test_a_file_that_nobody_has_seen_must_be_trusted_and_is_known_from_then_on(shelf: Shelf, home: Path) -> None:
     toy = unseen(shelf)
-    with pytest.raises(Refused, match="nobody has seen 1 of the files of toy here, .* --trust-first-use"):
+    with pytest.raises(Refused, match=r"nobody has seen 1 of the files of toy here, .* --trust-first-use"):
         pull([toy])
     assert shelf.asked == []
     pull([toy], Wish(trust=True))
