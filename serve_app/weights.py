@@ -8,10 +8,12 @@ import threading
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from actors import models
 from actors.models import Model, ModelFile, needs, pulling, tending, wishes
+from actors.models.fetching import refusal
 from serve_app.app import choices, hearing
 from serve_app.errors import UserError
 from serve_app.progress import Progress
@@ -50,6 +52,8 @@ def show(chosen: argparse.Namespace) -> int:
 
 def pull(chosen: argparse.Namespace) -> int:
     """Fetch models, by default those that the profile needs. Raises StageError, one sentence."""
+    if chosen.jobs < 1:
+        raise UserError(f"--jobs is {chosen.jobs}; write 1 or more")
     wanted = _named(chosen.model or needed(load(chosen.profile)))
     wish = wishes.Wish(trust=chosen.trust_first_use, licence=chosen.accept_licence, jobs=chosen.jobs)
     with Progress() as progress:
@@ -97,7 +101,10 @@ def verify(chosen: argparse.Namespace) -> int:
     for model in named or list(models.MODELS.values()):
         if not named and len(wishes.lacking(model)) == len(model.files) and not _any(model):
             continue
-        found = tending.verify([model], chosen.trust_first_use)
+        try:
+            found = tending.verify([model], chosen.trust_first_use)
+        except OSError as error:
+            raise refusal(error, Path(error.filename or models.home())) from None
         bad = [one for one in found if one.problem]
         for one in bad:
             print(one.problem)
@@ -151,7 +158,6 @@ def prune(chosen: argparse.Namespace) -> int:
     try:
         tending.remove(spares)
     except OSError as error:
-        reason = (error.strerror or "no reason given").lower()
-        raise UserError(f"{error.filename} cannot be removed: {reason}") from None
+        raise refusal(error, Path(error.filename or models.home())) from None
     print(f"removed {total}")
     return 0

@@ -6,7 +6,7 @@ for its folder with ``folder`` or for one file with ``locate``; nothing is fetch
 
 from actors.models.kinds import Model, ModelFile, ModelMissing, ModelWrong
 from actors.models.manifest import FILES, MODELS
-from actors.models.places import Found, folder, home, locate, survey, verified
+from actors.models.places import Found, folder, home, locate, made, survey, verified
 
 __all__ = [
     "FILES",
@@ -19,6 +19,7 @@ __all__ = [
     "folder",
     "home",
     "locate",
+    "made",
     "survey",
     "verified",
 ]

@@ -178,7 +178,7 @@ def _pour(answer: Any, part: Path, have: int, size: int, arrived: Arrived) -> No
     try:
         file = part.open("r+b" if have else "wb")
     except OSError as error:
-        raise _refusal(error, part) from None
+        raise refusal(error, part) from None
     with file:
         file.seek(have)
         while True:
@@ -205,10 +205,11 @@ def write(file: Any, block: bytes, path: Path) -> None:
         file.write(block)
         file.flush()
     except OSError as error:
-        raise _refusal(error, path) from None
+        raise refusal(error, path) from None
 
 
-def _refusal(error: OSError, path: Path) -> StageError:
+def refusal(error: OSError, path: Path) -> StageError:
+    """What to tell a person whose system does not let us write ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"the disk of {path.parent} is full; make room and pull again: it goes on where it stopped")
     return StageError(f"{path} cannot be written: {(error.strerror or 'no reason given').lower()}")

@@ -98,6 +98,14 @@ def _worse(first: StageProblem | None, other: StageProblem) -> StageProblem:
     return other if first is None or (isinstance(first, ModelMissing) and isinstance(other, ModelWrong)) else first
 
 
+def made(name: str) -> Path:
+    """The folder ``ditto-converted`` or ``ditto-engines`` that `avatar models build` makes. Raises ModelMissing."""
+    found = home() / name
+    if not found.is_dir():
+        raise ModelMissing(f"{found} has not been made yet: avatar models pull ditto, then: avatar models build")
+    return found
+
+
 def survey() -> list[Found]:
     """Every file of the manifest and what is wrong with it, if anything."""
     return [look(file) for file in manifest.FILES]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.models import addresses, archives, manifest, notes, places
-from actors.models.fetching import NoAnswer, fetch, write
+from actors.models.fetching import NoAnswer, fetch, refusal, write
 from actors.models.kinds import Archive, Hub, Model, ModelFile, Packed
 from actors.models.notes import Note
 from actors.models.wishes import Wish, lacking, part_of, refuse, refuse_without_room, traffic
@@ -61,14 +61,21 @@ def pull(models: Sequence[Model], wish: Wish | None = None, watch: Watch | None 
         return []
     home = places.home()
     _make(home)
-    with lock(home, watch.waits):
-        wanted = [file for model in models for file in lacking(model)]
-        for model in models:
-            refuse(model, [file for file in wanted if file.model == model.name], wish)
-        refuse_without_room(home, wanted)
-        watch.begins(traffic(wanted))
-        _Pull(home, watch).run(wanted, wish.jobs)
-        shutil.rmtree(home / ARCHIVES, ignore_errors=True)
+    try:
+        with lock(home, watch.waits):
+            return _pull(home, models, wish, watch)
+    except OSError as error:
+        raise refusal(error, Path(error.filename or home)) from error
+
+
+def _pull(home: Path, models: Sequence[Model], wish: Wish, watch: Watch) -> list[ModelFile]:
+    wanted = [file for model in models for file in lacking(model)]
+    for model in models:
+        refuse(model, [file for file in wanted if file.model == model.name], wish)
+    refuse_without_room(home, wanted)
+    watch.begins(traffic(wanted))
+    _Pull(home, watch).run(wanted, wish.jobs)
+    shutil.rmtree(home / ARCHIVES, ignore_errors=True)
     return wanted
 
 

@@ -79,6 +79,11 @@ def test_an_unknown_model_is_refused_with_those_that_there_are(toy: Model, capsy
     assert capsys.readouterr().err.startswith("avatar: there is no model 'toys'; choose out of whisper-tiny.en, ")
 
 
+def test_no_files_at_once_are_too_few(toy: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("pull", "toy", "--jobs", "0") == 2
+    assert capsys.readouterr().err == "avatar: --jobs is 0; write 1 or more\n"
+
+
 def test_a_pull_that_fails_is_one_line(toy: Model, shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
     shelf.files.clear()
     assert ran("pull", "toy") == 2

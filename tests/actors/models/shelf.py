@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from actors.models.kinds import Archive, Hub, Model, ModelFile, Packed, Source
 
@@ -30,6 +30,9 @@ class Shelf:
     """Path -> statuses of the next answers."""
     no_ranges: bool = False
     no_lengths: bool = False
+    holds: dict[str, int] = field(default_factory=dict[str, int])
+    """Path -> after how many bytes the next answer stands still until ``release`` is set."""
+    release: Event = field(default_factory=Event)
     moved: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict[str, tuple[str, Mapping[str, str]]])
     """Path -> where it is, and headers to say so with."""
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -103,6 +106,7 @@ def answer(shelf: Shelf, to: BaseHTTPRequestHandler) -> None:
     with shelf.lock:
         shelf.asked.append((to.path, wanted))
         status = shelf.refuses.get(to.path, []).pop(0) if shelf.refuses.get(to.path) else 0
+        hold = shelf.holds.pop(to.path, None)
         cut = shelf.cuts.get(to.path, []).pop(0) if shelf.cuts.get(to.path) else None
     if to.path in shelf.moved:
         where, headers = shelf.moved[to.path]
@@ -116,6 +120,10 @@ def answer(shelf: Shelf, to: BaseHTTPRequestHandler) -> None:
     span = {"Content-Range": f"bytes {begin}-{len(content) - 1}/{len(content)}"} if begin else {}
     length = {} if shelf.no_lengths else {"Content-Length": str(len(content) - begin)}
     head(to, 206 if begin else 200, {**length, **span})
+    if hold is not None:
+        to.wfile.write(content[begin : begin + hold])
+        shelf.release.wait(60)
+        return
     to.wfile.write(content[begin:] if cut is None else content[begin : begin + cut])
 
 

@@ -191,6 +191,13 @@ def test_a_survey_tells_what_is_wrong_and_goes_on(toy: Path, monkeypatch: pytest
     assert (right.path, right.problem) == (toy, "")
 
 
+def test_what_is_made_of_a_model_is_asked_for_by_name(home: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"ditto-converted has not been made yet: .* avatar models build"):
+        models.made("ditto-converted")
+    (home / "ditto-converted").mkdir(parents=True)
+    assert models.made("ditto-converted") == home / "ditto-converted"
+
+
 # ---- verifying, pruning ------------------------------------------------------------------------------------
 
 

@@ -289,6 +289,12 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatc
         pull([model(ModelFile("toy", "x", 1, "0" * 64, "MIT", ()))])
 
 
+def test_what_the_system_does_not_let_us_write_is_one_sentence(shelf: Shelf, home: Path) -> None:
+    (home / ".lock").mkdir(parents=True)
+    with pytest.raises(StageError, match=r"models/\.lock cannot be written: is a directory"):
+        pull([model(file("model.bin", WEIGHTS, shelf.hub("model.bin", WEIGHTS)))])
+
+
 # ---- several at once ---------------------------------------------------------------------------------------
 
 
@@ -317,21 +323,46 @@ def test_a_second_pull_waits_for_the_first_and_finds_everything_done(shelf: Shel
     assert (waited, shelf.asked) == (["waits"], [])
 
 
-def test_two_processes_at_once_fetch_everything_once(shelf: Shelf, home: Path) -> None:
-    script = (
-        "import sys; sys.path[:0] = ['.']\n"
-        "from actors.models.kinds import Hub, Model, ModelFile\n"
-        "from actors.models.pulling import pull\n"
-        f"row = ModelFile('toy', 'model.bin', {len(WEIGHTS)}, '{sha256(WEIGHTS)}', 'MIT',"
-        " (Hub('people/toy', 'abc', 'model.bin'),))\n"
-        "print(len(pull([Model('toy', '', (row,))])))"
-    )
-    shelf.hub("model.bin", WEIGHTS)
+SCRIPT = f"""
+from actors.models.kinds import Hub, Model, ModelFile
+from actors.models.pulling import Watch, pull
+source = Hub("people/toy", "abc", "model.bin")
+row = ModelFile("toy", "model.bin", {len(WEIGHTS)}, "{sha256(WEIGHTS)}", "MIT", (source,))
+watch = Watch(arrived=lambda count: print(count, flush=True))
+print(len(pull([Model("toy", "", (row,))], watch=watch)))
+"""
+"""Another process that pulls the toy, tells of each block, and in the end of how many files."""
+
+
+def another_process() -> subprocess.Popen[str]:
     root = Path(pulling.__file__).parents[2]
-    both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=root) for _ in "ab"]
-    assert sorted(one.communicate(timeout=60)[0].strip() for one in both) == ["0", "1"]
+    return subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, cwd=root)
+
+
+def test_two_processes_at_once_fetch_everything_once(shelf: Shelf, home: Path) -> None:
+    shelf.hub("model.bin", WEIGHTS)
+    both = [another_process() for _ in "ab"]
+    assert sorted(one.communicate(timeout=60)[0].split()[-1] for one in both) == ["0", "1"]
     assert len(shelf.ranges("/hub/people/toy/resolve/abc/model.bin")) == 1
     assert finals(home) == {"toy/model.bin": WEIGHTS}
+
+
+def test_a_process_that_is_killed_leaves_a_part_that_the_next_one_takes_up(shelf: Shelf, home: Path) -> None:
+    toy = model(file("model.bin", WEIGHTS, shelf.hub("model.bin", WEIGHTS)))
+    path = "/hub/people/toy/resolve/abc/model.bin"
+    shelf.holds[path] = 600_000
+    process = another_process()
+    try:
+        assert process.stdout is not None and int(process.stdout.readline()) > 0
+    finally:
+        process.kill()
+        process.communicate()
+        shelf.release.set()
+    assert (finals(home), parts(home)) == ({}, [".model.bin.part"])
+    pull([toy])
+    assert finals(home) == {"toy/model.bin": WEIGHTS}
+    [_, again] = shelf.ranges(path)
+    assert again.startswith("bytes=") and int(again[6:-1]) > 0, "it went on, and the dead one's lock was free"
 
 
 def test_who_does_not_want_to_wait_any_longer_keeps_what_came(shelf: Shelf, home: Path) -> None:
