@@ -238,7 +238,10 @@ def _add_models(commands: _Commands) -> None:
         order.add_argument("model", nargs="*", metavar="MODEL", help="which; `avatar models list` names them")
         trust = "take files whose hash nobody here knows, and keep the hash they have"
         order.add_argument("--trust-first-use", action="store_true", help=trust)
-    _command(orders, "build", _models("build"), "make engines of the published Ditto for this machine's GPU")
+    build = _command(orders, "build", _models("build"), "prepare the published Ditto for its engine")
+    build.add_argument("--runtime", default="tensorrt", help="onnx, tensorrt (the default) or tensorrt-rtx")
+    build.add_argument("--precision", default="fp16", help="of the networks: fp32, fp16 (the default)")
+    build.add_argument("--target", metavar="SM", help="for tensorrt-rtx: another GPU than this machine's, as sm89")
     prune = _command(orders, "prune", _models("prune"), "remove models that no profile needs, and halves of files")
     prune.add_argument("--yes", action="store_true", help="do not ask")
     prune.add_argument("--profile", action="append", metavar="NAME", help="keep what this one needs; repeatable")

@@ -1,8 +1,7 @@
 """What a profile takes of the disk, before anything is installed or fetched, and what of its models is here.
 
 Sizes of models are exact: the manifest's. All others are estimates from the sizes of published packages, unpacked;
-nobody has installed the GPU profiles on a machine with a GPU yet. Each stage counts its packages alone, as images do:
-in one environment torch is there once, and it is less.
+nobody has installed the GPU profiles on a machine with a GPU yet.
 """
 
 from __future__ import annotations
@@ -31,9 +30,12 @@ FREE_CPU = 1 * GB
 PACKAGES = {
     ("asr", "whisper"): 1.8,  # CTranslate2 and cuBLAS of CUDA 12
     ("tts", "xtts"): 6.5,  # torch with its CUDA libraries, coqui-tts
-    ("face", "ditto"): 6.5,  # torch again; 2.5 where only TensorRT draws
+    ("face", "ditto"): 6.5,  # torch again
+    ("face", "ditto on tensorrt"): 2.5,  # its graphs are built where torch is: beside the voice
 }
 """Stage and engine on a GPU -> gigabytes of packages beside the base."""
+COPIED = ("xtts-v2", "ditto")
+"""Models that are kept a second time, as safetensors; how large these are is not known before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,15 @@ def plan(settings: Settings) -> list[Item]:
     items = [Item("system, driver, container engine", 9 * GB)] if gpu else []
     items.append(Item("gateway: Ray, the web" if gpu else "packages of the base", round((0.8 if gpu else 1.5) * GB)))
     for stage, choice in choices(settings).items():
-        if gpu and (size := PACKAGES.get((stage, choice.engine))):
+        on = str(choice.arguments.get("runtime", "")).partition("-")[0]
+        particular = PACKAGES.get((stage, f"{choice.engine} on {on}"))
+        if gpu and (size := particular or PACKAGES.get((stage, choice.engine))):
             items.append(Item(f"packages of {stage}: {choice.engine}", round(size * GB)))
     names = needed(settings)
     pulled = [weights.MODELS[name] for name in names if weights.MODELS[name].optional]  # the others come with packages
-    items += [Item(f"model {model.name}", model.size, exact=True) for model in pulled]
+    items += [Item(f"model {one.name}", one.size, exact=all(file.sha256 for file in one.files)) for one in pulled]
+    items += [Item(f"{name} without pickles", weights.MODELS[name].size) for name in names if name in COPIED]
     if "ditto" in names:
-        items.append(Item("Ditto converted", weights.MODELS["ditto"].size))
         items.append(Item("Ditto's engines and timing cache", round(1.5 * GB)))
     if gpu and settings.llm.server == "vllm" and urlsplit(settings.llm.base_url).hostname in ("localhost", "127.0.0.1"):
         items += [Item("vLLM beside it", 9 * GB), Item("weights of a 7 B model, 4 bits", round(5.5 * GB))]

@@ -23,11 +23,11 @@ BUILD = "actors.face.ditto.export.build"
 """Where Ditto's engines are built; it needs the extra ``ditto``."""
 
 
-def needed(settings: Settings, beside: bool = False) -> list[str]:
-    """Names of the models without which the engines of these settings do not start; with what is useful ``beside``."""
-    of = needs.useful if beside else needs.needed
+def needed(settings: Settings) -> list[str]:
+    """Names of the models without which the engines of these settings do not start."""
     engines = {**hearing(settings), **choices(settings)}.values()
-    return list(dict.fromkeys(chain.from_iterable(of(choice.engine, choice.arguments) for choice in engines)))
+    read = chain.from_iterable(needs.needed(choice.engine, choice.arguments) for choice in engines)
+    return list(dict.fromkeys(read))
 
 
 def _named(names: Sequence[str]) -> list[Model]:
@@ -119,7 +119,7 @@ def _any(model: Model) -> bool:
 
 
 def build(chosen: argparse.Namespace) -> int:
-    """Make what the face engine reads out of the published Ditto, for this machine's GPU. Raises UserError, StageError.
+    """Make what the face engine reads out of the published Ditto. Raises UserError, StageError.
 
     The published checkpoints are pickles: they are taken apart once, in a locked process, and never again.
     """
@@ -129,19 +129,31 @@ def build(chosen: argparse.Namespace) -> int:
         from actors.face.ditto.convert.__main__ import convert
     except ImportError as error:
         raise UserError(
-            f"engines cannot be built here ({error}); install what builds them: pip install 'realtime-avatar[ditto]'"
+            f"nothing can be built here ({error}); install what builds it: pip install 'realtime-avatar[ditto]'"
         ) from None
-    converted, engines = (models.home() / name for name in tending.BUILT["ditto"])
-    converted.mkdir(parents=True, exist_ok=True)
-    for file in models.MODELS["ditto"].files:
-        convert(source / file.path, converted)
-    print(builder.build(converted, engines))
+    folder = models.home() / tending.BUILT["ditto"]
+    folder.mkdir(parents=True, exist_ok=True)
+    with Progress() as progress:
+        for count, file in enumerate(files := models.MODELS["ditto"].files):
+            progress.show("converting", count, len(files), file.path)
+            try:
+                convert(source / file.path, folder)
+            except ValueError as error:
+                raise UserError(f"{file.path} was not converted: {error}") from None
+        builder.build(
+            folder,
+            runtime=chosen.runtime,
+            target=chosen.target,
+            precision=chosen.precision,
+            progress=lambda what, share: progress.show("building", share, 1.0, what),
+        )
+    print(folder)
     return 0
 
 
 def prune(chosen: argparse.Namespace) -> int:
     """Remove what no named profile needs (default: none of those that ship), and parts; ask first."""
-    kept = chain.from_iterable(needed(load(name), beside=True) for name in chosen.profile or profiles())
+    kept = chain.from_iterable(needed(load(name)) for name in chosen.profile or profiles())
     spares = tending.spare(list(kept))
     if not spares:
         print(f"nothing to remove in {models.home()}")

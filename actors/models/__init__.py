@@ -6,7 +6,7 @@ for its folder with ``folder`` or for one file with ``locate``; nothing is fetch
 
 from actors.models.kinds import Model, ModelFile, ModelMissing, ModelWrong
 from actors.models.manifest import FILES, MODELS
-from actors.models.places import Found, folder, home, locate, made, survey, verified
+from actors.models.places import Found, built, folder, home, locate, survey, verified
 
 __all__ = [
     "FILES",
@@ -16,10 +16,10 @@ __all__ = [
     "ModelFile",
     "ModelMissing",
     "ModelWrong",
+    "built",
     "folder",
     "home",
     "locate",
-    "made",
     "survey",
     "verified",
 ]

@@ -174,10 +174,9 @@ _SMOLLM2 = (
 )
 
 # Nobody here could see these files: the names are those of the program's README, the sizes those of a public script
-# that checks them. The commit is not known either.
-_DITTO_HUB = "digital-avatar/ditto-talkinghead", "main"
-_ditto = _hub("ditto", *_DITTO_HUB, "Apache-2.0, MIT (LivePortrait)")
-_faces = _hub("ditto-faces", *_DITTO_HUB, "InsightFace (not commercial), MIT, Apache-2.0")
+# that checks them, and the commit is not known. InsightFace's networks, which lie beside them, may not be used
+# commercially, and the engine does without them.
+_ditto = _hub("ditto", "digital-avatar/ditto-talkinghead", "main", "Apache-2.0, MIT (LivePortrait)")
 _NETS, _AUX = "ditto_pytorch/models/", "ditto_pytorch/aux_models/"
 
 _DITTO = (
@@ -188,13 +187,8 @@ _DITTO = (
     _ditto("decoder.pth", 221_813_590, path=f"{_NETS}decoder.pth"),
     _ditto("lmdm_v0.4_hubert.pth", 191_247_715, path=f"{_NETS}lmdm_v0.4_hubert.pth"),
     _ditto("hubert_streaming_fix_kv.onnx", 1_460_740_880, path=f"{_AUX}hubert_streaming_fix_kv.onnx"),
+    _ditto("landmark203.onnx", 114_666_491, path=f"{_AUX}landmark203.onnx"),
     _ditto("v0.4_hubert_cfg_pytorch.pkl", 31_002, path="ditto_cfg/v0.4_hubert_cfg_pytorch.pkl"),
-)
-_FACES = (
-    _faces("det_10g.onnx", 16_923_827, path=f"{_AUX}det_10g.onnx"),
-    _faces("2d106det.onnx", 5_030_888, path=f"{_AUX}2d106det.onnx"),
-    _faces("landmark203.onnx", 114_666_491, path=f"{_AUX}landmark203.onnx"),
-    _faces("face_landmarker.task", 3_758_596, path=f"{_AUX}face_landmarker.task"),
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (
@@ -209,9 +203,7 @@ MODELS: dict[str, Model] = {model.name: model for model in (
     Model("kokoro", "voices in English, Spanish and Mandarin on a CPU", _KOKORO),
     Model("xtts-v2", "cloned voices in 17 languages on a GPU", _XTTS, terms="https://coqui.ai/cpml"),
     Model("smollm2", "a small language model: real, but mostly wrong", _SMOLLM2),
-    Model("ditto", "the face on a GPU, as published: `avatar models build` makes engines of it", _DITTO),
-    Model("ditto-faces", "what Ditto finds a face in a picture with", _FACES,
-          terms="https://github.com/deepinsight/insightface#license"),
+    Model("ditto", "the face on a GPU, as published: `avatar models build` prepares it", _DITTO),
 )}
 # fmt: on
 

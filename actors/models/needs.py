@@ -23,9 +23,6 @@ ENGINES: Mapping[str, tuple[str, ...]] = {
 }
 """Engine -> its models; Whisper's go by its argument. Those that are not here read none."""
 
-BESIDE: Mapping[str, tuple[str, ...]] = {"ditto": ("ditto-faces",)}
-"""Engine -> models that it uses for more than speaking: a face of one's own."""
-
 
 def needed(engine: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the models without which the engine does not start."""
@@ -33,8 +30,3 @@ def needed(engine: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         name = WHISPER.get(str(arguments.get("model") or "tiny.en"))
         return (name, "silero-v6") if name else ("silero-v6",)  # a folder of one's own is nobody's model here
     return ENGINES.get(engine, ())
-
-
-def useful(engine: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """The same and what stands beside them."""
-    return *needed(engine, arguments), *BESIDE.get(engine, ())

@@ -98,11 +98,11 @@ def _worse(first: StageProblem | None, other: StageProblem) -> StageProblem:
     return other if first is None or (isinstance(first, ModelMissing) and isinstance(other, ModelWrong)) else first
 
 
-def made(name: str) -> Path:
-    """The folder ``ditto-converted`` or ``ditto-engines`` that `avatar models build` makes. Raises ModelMissing."""
-    found = home() / name
+def built(model: str) -> Path:
+    """The folder that `avatar models build` made of a model. Raises ModelMissing."""
+    found = home() / f"{model}-built"
     if not found.is_dir():
-        raise ModelMissing(f"{found} has not been made yet: avatar models pull ditto, then: avatar models build")
+        raise ModelMissing(f"{found} is missing: avatar models pull {model}, then: avatar models build")
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from actors.models import manifest, notes, places
@@ -14,8 +13,10 @@ from actors.models.notes import Note
 from actors.models.places import Found
 from actors.models.pulling import ARCHIVES, lock
 
-BUILT: dict[str, tuple[str, ...]] = {"ditto": ("ditto-converted", "ditto-engines")}
-"""Model -> folders beside it that are made of it."""
+BUILT = {"ditto": "ditto-built"}
+"""Model -> folder beside it that is made of it."""
+COPIES = {"xtts-v2": ("model.safetensors",)}
+"""Model -> files that its engine makes in its folder, so as not to read a pickle twice."""
 
 
 def verify(models: Sequence[Model], trust: bool = False) -> list[Found]:
@@ -64,18 +65,19 @@ class Spare:
 def spare(needed: Sequence[str]) -> list[Spare]:
     """Models other than these names, parts, archives and strangers. Nothing is removed."""
     home, found = places.home(), list[Spare]()
-    made = {folder for name in needed for folder in BUILT.get(name, ())}
+    made = {BUILT[name] for name in needed if name in BUILT}
     for path in sorted(home.iterdir()) if home.is_dir() else []:
         if path.name == ".lock" or path.name in made:
             continue
         if path.name == ARCHIVES:
             found.append(Spare(path, _size(path), "packages on their way"))
-        elif path.name not in (*manifest.MODELS, *chain.from_iterable(BUILT.values())):
+        elif path.name not in (*manifest.MODELS, *BUILT.values()):
             found.append(Spare(path, _size(path), "not in the manifest"))
         elif path.name not in needed:
             found.append(Spare(path, _size(path), "no profile that was named needs it"))
         else:
-            known = {file.path for file in manifest.MODELS[path.name].files} | {notes.NAME}
+            known = {file.path for file in manifest.MODELS[path.name].files}
+            known |= {notes.NAME, *COPIES.get(path.name, ())}
             for inner in sorted(path.rglob("*")):
                 if inner.is_file() and str(inner.relative_to(path)) not in known:
                     why = "half a file" if inner.name.endswith(".part") else "not in the manifest"

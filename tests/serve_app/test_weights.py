@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -98,8 +98,6 @@ def test_what_may_not_be_used_commercially_and_what_nobody_has_seen_must_be_aske
     assert "not for commercial use" in capsys.readouterr().err
     assert ran("pull", "ditto") == 2
     assert "avatar models pull ditto --trust-first-use" in capsys.readouterr().err
-    assert ran("pull", "ditto-faces", "--accept-licence") == 2
-    assert "avatar models pull ditto-faces --accept-licence --trust-first-use" in capsys.readouterr().err
     assert shelf.asked == []
 
 
@@ -147,7 +145,7 @@ def test_building_without_what_builds_is_one_line(
     monkeypatch.setattr(models, "folder", lambda name: home / name)
     monkeypatch.setattr(weights, "BUILD", "actors.face.ditto.export.none")
     assert ran("build") == 2
-    assert "engines cannot be built here" in (err := capsys.readouterr().err) and "realtime-avatar[ditto]" in err
+    assert "nothing can be built here" in (err := capsys.readouterr().err) and "realtime-avatar[ditto]" in err
 
 
 def test_building_needs_the_published_files(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,20 +153,45 @@ def test_building_needs_the_published_files(home: Path, capsys: pytest.CaptureFi
     assert "ditto/appearance_extractor.pth is missing" in capsys.readouterr().err
 
 
-def test_building_converts_what_was_published_and_hands_it_on(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done: list[str] = []
-    builder, convert = ModuleType("builder"), ModuleType("convert")
-    builder.build = lambda source, out: done.append(f"{source.name} -> {out.name}") or "built"  # type: ignore[attr-defined]
-    convert.convert = lambda path, to: done.append(path.name)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "toy_builder", builder)
-    monkeypatch.setitem(sys.modules, "actors.face.ditto.convert.__main__", convert)
+@pytest.fixture
+def builder(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the two parts of Ditto that build were asked for, instead of their work."""
+    done: list[object] = []
+    exporting, converting = ModuleType("exporting"), ModuleType("converting")
+
+    def build(folder: Path, *, progress: Callable[[str, float], None], **wishes: object) -> None:
+        progress("graphs", 0.5)
+        done.append((folder.name, wishes))
+
+    def convert(path: Path, to: Path) -> None:
+        if path.suffix == ".pkl" and "broken" in done:
+            raise ValueError("it is no pickle")
+        done.append(path.name)
+
+    exporting.build = build  # type: ignore[attr-defined]
+    converting.convert = convert  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toy_builder", exporting)
+    monkeypatch.setitem(sys.modules, "actors.face.ditto.convert.__main__", converting)
     monkeypatch.setattr(weights, "BUILD", "toy_builder")
     monkeypatch.setattr(models, "folder", lambda name: home / name)
-    assert ran("build") == 0
-    assert (len(done), done[-1]) == (9, "ditto-converted -> ditto-engines")
-    assert capsys.readouterr().out == "built\n"
+    return done
+
+
+def test_building_converts_what_was_published_and_hands_it_on(
+    builder: list[object], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran("build", "--runtime", "tensorrt-rtx", "--target", "sm89") == 0
+    wishes = {"runtime": "tensorrt-rtx", "target": "sm89", "precision": "fp16"}
+    assert builder == [*(file.path for file in models.MODELS["ditto"].files), ("ditto-built", wishes)]
+    assert capsys.readouterr().out == f"{home}/ditto-built\n"
+
+
+def test_a_published_file_that_cannot_be_converted_is_one_line(
+    builder: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder.append("broken")
+    assert ran("build") == 2
+    assert capsys.readouterr().err == "avatar: v0.4_hubert_cfg_pytorch.pkl was not converted: it is no pickle\n"
 
 
 def test_the_models_folder_and_the_mirror_are_no_settings_and_not_refused(

@@ -78,7 +78,7 @@ def test_names_are_unique_and_stay_inside_their_folders() -> None:
 
 def test_every_file_has_a_size_a_licence_a_source_and_a_hash_unless_nobody_could_see_it() -> None:
     assert all(file.size > 0 and file.licence and file.sources for file in FILES)
-    assert {file.model for file in FILES if not file.sha256} == {"ditto", "ditto-faces"}
+    assert {file.model for file in FILES if not file.sha256} == {"ditto"}
     hashes = [file.sha256 for file in FILES if file.sha256]
     hashes += [
         part[0].sha256 for file in FILES for one in file.sources if isinstance(one, Packed) for part in one.parts
@@ -93,7 +93,7 @@ def test_every_hub_file_whose_hash_is_known_is_pinned_to_a_commit() -> None:
 
 def test_what_may_not_be_used_commercially_says_where_its_terms_are() -> None:
     restricted = {name for name, model in MODELS.items() if "not commercial" in model.licence}
-    assert restricted == {"xtts-v2", "ditto-faces"} == {name for name, model in MODELS.items() if model.terms}
+    assert restricted == {"xtts-v2"} == {name for name, model in MODELS.items() if model.terms}
 
 
 def test_what_stands_in_for_a_model_is_in_the_manifest_too() -> None:
@@ -101,8 +101,7 @@ def test_what_stands_in_for_a_model_is_in_the_manifest_too() -> None:
 
 
 def test_every_model_that_an_engine_needs_is_in_the_manifest() -> None:
-    engines = [*needs.ENGINES, *needs.BESIDE, "whisper"]
-    assert {name for engine in engines for name in needs.useful(engine, {})} <= set(MODELS)
+    assert {name for engine in (*needs.ENGINES, "whisper") for name in needs.needed(engine, {})} <= set(MODELS)
     assert set(needs.WHISPER.values()) <= set(MODELS)
     assert needs.needed("whisper", {"model": "turbo"}) == ("whisper-turbo", "silero-v6")
     assert needs.needed("whisper", {"model": "/own/folder"}) == ("silero-v6",)
@@ -191,11 +190,11 @@ def test_a_survey_tells_what_is_wrong_and_goes_on(toy: Path, monkeypatch: pytest
     assert (right.path, right.problem) == (toy, "")
 
 
-def test_what_is_made_of_a_model_is_asked_for_by_name(home: Path) -> None:
-    with pytest.raises(ModelMissing, match=r"ditto-converted has not been made yet: .* avatar models build"):
-        models.made("ditto-converted")
-    (home / "ditto-converted").mkdir(parents=True)
-    assert models.made("ditto-converted") == home / "ditto-converted"
+def test_what_is_built_of_a_model_is_asked_for_by_its_name(home: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"ditto-built is missing: avatar models pull ditto, then: avatar models bu"):
+        models.built("ditto")
+    (home / tending.BUILT["ditto"]).mkdir(parents=True)
+    assert models.built("ditto") == home / "ditto-built"
 
 
 # ---- verifying, pruning ------------------------------------------------------------------------------------
@@ -247,21 +246,28 @@ def test_pruning_finds_what_nobody_needs_and_keeps_the_rest(
     spare = Model("spare", "", (replace(FILE, model="spare"),))
     monkeypatch.setattr(manifest, "MODELS", {"toy": model(FILE), "spare": spare, "ditto": MODELS["ditto"]})
     tending.verify([model(FILE)])
-    for name in ("spare/model.bin", "stranger/x", ".archives/toy.whl", "toy/.model.bin.part", "ditto-engines/x"):
+    for name in ("spare/model.bin", "stranger/x", ".archives/toy.whl", "toy/.model.bin.part", "ditto-built/x"):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_bytes(b"1234567")
     found = tending.spare(["toy"])
     assert [(str(one.path.relative_to(home)), one.size, one.why) for one in found] == [
         (".archives", 7, "packages on their way"),
-        ("ditto-engines", 7, "no profile that was named needs it"),
+        ("ditto-built", 7, "no profile that was named needs it"),
         ("spare", 7, "no profile that was named needs it"),
         ("stranger", 7, "not in the manifest"),
         ("toy/.model.bin.part", 7, "half a file"),
     ]
-    assert "ditto-engines" not in {one.path.name for one in tending.spare(["toy", "ditto"])}
+    assert "ditto-built" not in {one.path.name for one in tending.spare(["toy", "ditto"])}
     tending.remove(found)
     assert tending.spare(["toy"]) == []
     assert verified(FILE) == toy
+
+
+def test_what_an_engine_makes_beside_its_weights_is_kept(home: Path) -> None:
+    (home / "xtts-v2").mkdir(parents=True)
+    for name in ("model.safetensors", "model.old"):
+        (home / "xtts-v2" / name).write_bytes(b"1234567")
+    assert [one.path.name for one in tending.spare(["xtts-v2"])] == ["model.old"]
 
 
 def test_where_nothing_was_pulled_there_is_nothing_to_prune() -> None:
