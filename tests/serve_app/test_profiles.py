@@ -102,6 +102,16 @@ def test_caps_leave_the_engines_what_they_need(name: str) -> None:
         assert CARD * ray.face.caps.torch >= LEAST[settings.face.engine]
 
 
+@pytest.mark.parametrize("name", ON_GPUS)
+def test_two_people_are_let_in_for_each_card_and_no_stage_turns_them_away(name: str) -> None:
+    settings = load(name)
+    ray, most = settings.ray, settings.gateway.sessions
+    assert most == 2 * ray.num_gpus
+    for stage in ("asr", "llm", "tts", "face"):
+        share = ray.share("gpu" if stage in ray.together else stage)
+        assert share.largest * share.ongoing >= most
+
+
 def test_one_l4_has_room_for_a_language_model_of_ones_own() -> None:
     assert fullest(pieces(load("l4"))) + LANGUAGE <= CARD
     assert fullest(pieces(load("l4-api"))) + LANGUAGE > CARD, "where there is none, others use its memory"
