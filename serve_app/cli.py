@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_key(commands)
     _add_portrait(commands)
+    _add_models(commands)
     _add_load(commands)
     _add_config(commands)
     _add_plan(commands)
@@ -225,6 +226,38 @@ def _portrait(order: str) -> Callable[[argparse.Namespace], int]:
     return work
 
 
+def _add_models(commands: _Commands) -> None:
+    models: _Parser = commands.add_parser("models", help="trained weights", description="Trained weights.")
+    orders = models.add_subparsers(title="orders", metavar="ORDER", required=True)
+    lists = _command(orders, "list", _models("show"), "name the models, where they are and what the profile needs")
+    pull = _command(orders, "pull", _models("pull"), "fetch models (default: what the profile needs)")
+    pull.add_argument("--accept-licence", action="store_true", help="take models that may not be used commercially")
+    pull.add_argument("--jobs", type=int, default=4, metavar="N", help="files at once (default: 4)")
+    verify = _command(orders, "verify", _models("verify"), "hash what is here anew (default: all of it)")
+    for order in (pull, verify):
+        order.add_argument("model", nargs="*", metavar="MODEL", help="which; `avatar models list` names them")
+        trust = "take files whose hash nobody here knows, and keep the hash they have"
+        order.add_argument("--trust-first-use", action="store_true", help=trust)
+    build = _command(orders, "build", _models("build"), "prepare the published Ditto for its engine")
+    build.add_argument("--runtime", default="tensorrt", help="onnx, tensorrt (the default) or tensorrt-rtx")
+    build.add_argument("--precision", default="fp16", help="of the networks: fp32, fp16 (the default)")
+    build.add_argument("--target", metavar="SM", help="for tensorrt-rtx: another GPU than this machine's, as sm89")
+    prune = _command(orders, "prune", _models("prune"), "remove models that no profile needs, and halves of files")
+    prune.add_argument("--yes", action="store_true", help="do not ask")
+    prune.add_argument("--profile", action="append", metavar="NAME", help="keep what this one needs; repeatable")
+    for order in (lists, pull):
+        _profile(order)
+
+
+def _models(order: str) -> Callable[[argparse.Namespace], int]:
+    def work(chosen: argparse.Namespace) -> int:
+        from serve_app import weights
+
+        return getattr(weights, order)(chosen)
+
+    return work
+
+
 def _add_load(commands: _Commands) -> None:
     command = _command(commands, "load", _load, "let many sessions talk to a running service, and time the answers")
     command.add_argument("--url", required=True, metavar="ws://HOST:PORT/v1/realtime", help="the service")
@@ -276,13 +309,13 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: _Commands) -> None:
-    _command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it")
+    _profile(_command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it"))
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
     from serve_app import doctor
 
-    return doctor.main()
+    return doctor.main(chosen.profile)
 
 
 def _port(text: str) -> int:

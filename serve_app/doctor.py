@@ -1,7 +1,7 @@
 """`avatar doctor`: what is there, what is missing, and the line that mends it.
 
-Every check is a function that looks at one thing and returns what it found. A ``note`` does not keep the service
-from running; a ``missing`` does. This file mends nothing itself.
+Every check is a function that looks at one thing and returns what it found; those of the weights and of the disk plan
+are in disk.py. This file mends nothing itself.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import Requirement
 
 from actors.face import landmarks
-from actors.models import Found, survey
+from serve_app import disk as room
 from serve_app.errors import UserError
+from serve_app.finding import Finding
 from serve_app.settings import Settings, load
 
 NAME = "realtime-avatar"
@@ -35,29 +34,27 @@ MEMORY = 1_500_000_000
 """Available bytes to run with: one process holds every model in 0.9 GB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    level: Literal["ok", "note", "missing"]
-    what: str
-    found: str
-    mend: str = ""
-    """A command or a short order; empty where nothing needs mending."""
-
-    def __str__(self) -> str:
-        return f"{self.level:<8} {self.what:<12} {self.found}" + (f" -> {self.mend}" if self.mend else "")
-
-
-def main() -> int:
-    """Print every finding; return 0 if the service can run here, else 1."""
+def main(profile: str | None = None) -> int:
+    """Print every finding; return 0 if the profile can run here, else 1."""
     missing = 0
-    for check in CHECKS:
-        for finding in check():
-            print(finding, flush=True)
-            missing += finding.level == "missing"
-    print(f"{missing} missing: mend the lines above" if missing else "it can run here: avatar run")
+    for finding in _all(profile):
+        print(finding, flush=True)
+        missing += finding.level == "missing"
+    order = f"avatar run --profile {profile}" if profile else "avatar run"
+    print(f"{missing} missing: mend the lines above" if missing else f"it can run here: {order}")
     return 1 if missing else 0
+
+
+def _all(profile: str | None) -> Iterator[Finding]:
+    for check in CHECKS:
+        yield from check()
+    try:
+        settings = load(profile)
+    except UserError as error:
+        yield Finding("missing", "profile", str(error))
+        return
+    for check in OF_PROFILE:
+        yield from check(settings)
 
 
 # ---- the machine -------------------------------------------------------------------------------------------
@@ -230,19 +227,6 @@ def pins(file: Path | None = None) -> Iterator[Finding]:
         yield Finding("ok", "versions", "as in constraints.txt")
 
 
-def models(report: Sequence[Found] | None = None) -> Iterator[Finding]:
-    """The weights of the embedded engines, file by file, down to their sha256."""
-    report = survey() if report is None else report
-    for model in dict.fromkeys(found.file.model for found in report):
-        files = [found for found in report if found.file.model == model]
-        for bad in (found for found in files if found.problem):
-            level = "note" if bad.file.optional else "missing"
-            yield Finding(level, "model", bad.problem.removesuffix(f": {bad.file.mend}"), bad.file.mend)
-        if not any(found.problem for found in files):
-            size = sum(found.file.size for found in files) / 1e6
-            yield Finding("ok", "model", f"{model}: {len(files)} files, {size:.1f} MB, {files[0].file.licence}")
-
-
 def portraits() -> Iterator[Finding]:
     """Whether pictures can be made into avatars."""
     try:
@@ -299,5 +283,8 @@ def _checkout() -> Path | None:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, models, personas, portraits, shadows, ports, door
+    python, disk, memory, cpu, gpu, requirements, pins, personas, portraits, shadows, ports, door
 )  # fmt: skip
+
+OF_PROFILE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (room.engines, room.models, room.planned)
+"""Checks that depend on what the profile is."""

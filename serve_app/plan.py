@@ -48,10 +48,12 @@ class Cost:
 
 COSTS: Mapping[str, Cost] = {
     "whisper": Cost(0.055, 0.026, "cpu", "tiny.en, docs/performance.md"),
+    "whisper base": Cost(0.11, 0.052, "cpu", "not measured: twice tiny.en, as its layers say"),
     "whisper on cuda": Cost(0.1, 0.02, "gpu", "not measured"),
     "guide": Cost(0.002, 0.0, "cpu", "not measured: next to nothing"),
     "chat": Cost(0.5, 0.0, "", "not measured"),
     "hibari": Cost(0.0, 0.010, "cpu", "docs/performance.md"),
+    "kokoro": Cost(0.0, 1.02, "cpu", "not measured as an engine; the network alone, on one thread"),
     "portrait": Cost(0.0, 0.111, "cpu", "4.4 ms a picture, docs/performance.md", 0.16),
     "xtts": Cost(0.0, 0.70, "gpu", "not measured here; an earlier program in batch, one L4", 0.4),
     "ditto": Cost(0.0, 1.23, "gpu", "not measured here; an earlier program in batch, one L4", 0.2),
@@ -105,6 +107,8 @@ def house(settings: Settings, cores: int, changed: Mapping[str, float]) -> House
     costs: dict[str, Cost] = {}
     for stage, choice in chosen.items():
         name = f"{choice.engine} on cuda" if choice.arguments.get("device") == "cuda" else choice.engine
+        if (particular := f"{choice.engine} {choice.arguments.get('model')}") in COSTS and name == choice.engine:
+            name = particular
         if name not in COSTS:
             raise UserError(f"nobody has told what {name} costs; choose an engine out of {', '.join(COSTS)}")
         costs[stage] = COSTS[name]

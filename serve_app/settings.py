@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from actors.models import addresses, places
 from serve_app.credential import VARIABLE
 from serve_app.errors import UserError
 from serve_app.groups import (
@@ -43,6 +44,8 @@ from streaming.session import Driving
 PREFIX = "AVATAR_"
 NESTED = "__"
 DEFAULT = "cpu"
+OUTSIDE = (VARIABLE, places.VARIABLE, addresses.MIRROR)
+"""Variables with our prefix that are no settings: processes without settings read them too."""
 
 
 class SettingsError(UserError):
@@ -173,7 +176,7 @@ def _refuse_unknown_variables() -> None:
     """pydantic-settings sees unknown names below a group, not beside them."""
     known = sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
     for name in os.environ:
-        if name.startswith(PREFIX) and name != VARIABLE and name.split(NESTED)[0] not in known:
+        if name.startswith(PREFIX) and name not in OUTSIDE and name.split(NESTED)[0] not in known:
             raise SettingsError(
                 f"the environment variable {name} is no setting; they begin with one of {', '.join(known)}"
             )

@@ -24,6 +24,7 @@ from actors.asr.pieces import pieces
 from actors.asr.repeats import repeated, without_repeats
 from actors.asr.silero import Silero
 from actors.asr.words import Spot, spots
+from actors.models import needs
 from actors.threads import stepping
 from streaming.stages import BadInput, StageError, Transcript, Word
 
@@ -78,15 +79,15 @@ class Whisper:
         compute_type: str | None = None,
         windows: tuple[int, ...] = WINDOWS,
     ) -> None:
-        """Load a CTranslate2 Whisper: a folder, a name that faster-whisper can download, or None for tiny.en from
-        the manifest. ``windows`` are the encoder's lengths in seconds; ``(30,)`` is Whisper as it was trained.
+        """Load a CTranslate2 Whisper: ``tiny.en`` (the default), ``base``, ``turbo`` or ``large-v3`` of the manifest,
+        or a folder. ``windows`` are the encoder's lengths in seconds; ``(30,)`` is Whisper as it was trained.
 
-        Raises ModelMissing or ModelWrong if the default model is not as the manifest says, StageError if another
-        one does not load.
+        Raises ModelMissing or ModelWrong if a model of the manifest is not as that says, StageError if a folder
+        does not load.
         """
         from faster_whisper import WhisperModel
 
-        source = str(model or models.folder("whisper-tiny.en"))
+        source = str(_folder(model))
         kind = compute_type or ("int8_float16" if device == "cuda" else "int8")
         try:
             self._model = WhisperModel(source, device=device, compute_type=kind, cpu_threads=threads)
@@ -199,6 +200,17 @@ class Whisper:
         if language not in self._tasks:
             self._tasks[language] = _task(self._model, language)
         return self._tasks[language]
+
+
+def _folder(model: Path | str | None) -> Path:
+    """Nothing is downloaded while a program runs: a name is one of the manifest, all else a folder."""
+    name = needs.WHISPER.get(str(model or "tiny.en"))
+    if name:
+        return models.folder(name)
+    if not Path(str(model)).is_dir():
+        known = ", ".join(needs.WHISPER)
+        raise StageError(f"recognition cannot load the Whisper model {str(model)!r}; name one of {known}, or a folder")
+    return Path(str(model))
 
 
 @dataclass(frozen=True, slots=True)

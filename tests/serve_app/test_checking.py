@@ -216,7 +216,7 @@ def spoils() -> dict[str, tuple[Callable[[Config], Any], str]]:
         ),
         "no such profile": (
             lambda c: [one["args"].update(profile="gpu") for one in c["applications"]],
-            "applications[0].args.profile: there is no profile 'gpu'; choose cpu or l4",
+            "applications[0].args.profile: there is no profile 'gpu'; choose cpu or cpu-multilingual or l4",
         ),
         "two profiles": (
             lambda c: c["applications"][2]["args"].update(profile="l4"),

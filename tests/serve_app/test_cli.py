@@ -22,7 +22,7 @@ from streaming.session import Stages
 from streaming.stages import Avatar, FaceState, History, Span, StageError, StageLost, TextDelta, Tool
 from tests.serve_app.test_talk import Breaking, speech, stages
 
-ORDERS = ("run", "talk", "say", "inspect", "replay", "key", "portrait", "load", "config", "plan", "doctor")
+ORDERS = ("run", "talk", "say", "inspect", "replay", "key", "portrait", "models", "load", "config", "plan", "doctor")
 
 
 class Grey:
@@ -135,7 +135,7 @@ def test_wrong_use_is_one_line(
 def test_an_error_for_the_person_is_one_line(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails() -> int:
+    def fails(profile: str | None) -> int:
         raise error
 
     monkeypatch.setattr("serve_app.doctor.main", fails)
@@ -144,13 +144,13 @@ def test_an_error_for_the_person_is_one_line(
 
 
 def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serve_app.doctor.main", lambda: {}["missing"])
+    monkeypatch.setattr("serve_app.doctor.main", lambda profile: {}["missing"])
     with pytest.raises(KeyError):
         cli.main(["doctor"])
 
 
 def test_an_interrupt_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted() -> int:
+    def interrupted(profile: str | None) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("serve_app.doctor.main", interrupted)

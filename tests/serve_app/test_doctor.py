@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from actors.models import FILES, Found
 from serve_app import doctor
 from serve_app.gateway.keys import KeyFile
 from serve_app.settings import load
@@ -87,21 +86,6 @@ def test_a_version_that_was_not_tested_is_noted(tmp_path: Path) -> None:
     assert finding.level == "note" and "(tested: 0.0.1)" in finding.found and "no-such" not in finding.found
 
 
-def test_models_are_looked_at_file_by_file() -> None:
-    good, bad = FILES[0], FILES[-1]
-    report = [Found(good, Path("model.bin"), ""), Found(bad, None, f"{bad.name} is missing: {bad.mend}")]
-    assert lines(doctor.models(report)) == [
-        f"ok: {good.model}: 1 files, 75.5 MB, MIT -> ",
-        f"missing: {bad.name} is missing -> {bad.mend}",
-    ]
-
-
-def test_a_model_that_only_a_chosen_engine_needs_is_noted() -> None:
-    absent = next(file for file in FILES if file.optional)
-    report = [Found(absent, None, f"{absent.name} is missing: {absent.mend}")]
-    assert lines(doctor.models(report)) == [f"note: {absent.name} is missing -> {absent.mend}"]
-
-
 def test_portraits_of_ones_own_are_a_part_that_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert lines(doctor.portraits()) == ["note: one's own need a part that is not set up -> avatar portrait setup"]
@@ -144,7 +128,22 @@ def test_the_door_is_told_in_a_line_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("level", "code"), [("ok", 0), ("note", 0), ("missing", 1)])
 def test_only_what_is_missing_makes_it_fail(level, code: int, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([doctor.Finding(level, "x", "y", "z")]),))
+    monkeypatch.setattr(doctor, "OF_PROFILE", ())
     assert doctor.main() == code
     first, last = capsys.readouterr().out.splitlines()
     assert first == f"{level:<8} x            y -> z"
     assert last == ("1 missing: mend the lines above" if code else "it can run here: avatar run")
+
+
+def test_a_profile_that_there_is_not_is_told_like_anything_else(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", ())
+    assert doctor.main("l5") == 1
+    assert "missing  profile      there is no profile 'l5'; choose cpu or " in capsys.readouterr().out
+
+
+def test_what_depends_on_the_profile_is_asked_of_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", ())
+    told = lambda settings: iter([doctor.Finding("ok", "x", settings.profile)])  # noqa: E731
+    monkeypatch.setattr(doctor, "OF_PROFILE", (told,))
+    assert doctor.main("mac") == 0
+    assert capsys.readouterr().out == "ok       x            mac\nit can run here: avatar run --profile mac\n"

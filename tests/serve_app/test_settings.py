@@ -197,7 +197,9 @@ def test_an_unknown_variable_below_a_group_is_refused(monkeypatch: pytest.Monkey
 
 
 def test_an_unknown_profile_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"no profile 'gpu'; choose cpu or l4 or .*two-l4 or .*, or a \.toml file"):
+    with pytest.raises(
+        SettingsError, match=r"no profile 'gpu'; choose cpu or .*l4 or .*two-l4 or .*, or a \.toml file"
+    ):
         load("gpu")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from actors.asr.whisper import Whisper
+from actors.models import ModelMissing
 from streaming.stages import BadInput, StageError, Transcript
 from tests.actors.asr.spoken import Sound, human_clips, plain, silence, spoken
 
@@ -126,6 +127,14 @@ async def test_the_next_call_works_after_one_was_given_up(whisper: Whisper) -> N
     await anext(calls)
     await calls.aclose()  # type: ignore[attr-defined]
     assert (await understood(whisper, spoken("Who are you?")))[-1].text == "Who are you?"
+
+
+def test_a_model_is_one_of_the_manifest_or_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_MODELS", str(tmp_path))
+    with pytest.raises(StageError, match=r"'huge'; name one of tiny\.en, base, turbo, large-v3, or a folder"):
+        Whisper("huge")
+    with pytest.raises(ModelMissing, match=r"whisper-turbo/model\.bin is missing .*: avatar models pull whisper-turbo"):
+        Whisper("turbo")
 
 
 def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
