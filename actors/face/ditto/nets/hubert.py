@@ -35,11 +35,17 @@ class Hubert:
         if names != (["input_values"], ["encoding_out"]):
             raise GraphWrong(f"{path} takes {names[0]} and gives {names[1]}, not input_values and encoding_out")
         self._path, self._width = path, width
-        self(np.zeros(CHUNK, np.float32))
+        self(np.zeros((1, CHUNK), np.float32))
 
-    def __call__(self, wave16k: Array) -> Array:
-        """(20, 1024) of 6480 samples in [-1, 1]. Raises GraphWrong if the graph gives something else."""
-        [rows] = self._session.run(None, {"input_values": wave16k[None].astype(np.float32)})
+    def __call__(self, chunks: Array) -> Array:
+        """(n, 20, 1024) of (n, 6480) samples in [-1, 1]. Raises GraphWrong if the graph gives something else.
+
+        One after the other, for the published graph's signature is of one.
+        """
+        return np.stack([self._heard(chunk) for chunk in np.asarray(chunks, np.float32)])
+
+    def _heard(self, chunk: Array) -> Array:
+        [rows] = self._session.run(None, {"input_values": chunk[None]})
         out = np.asarray(rows, np.float32)
         if out.shape != (ENCODED, self._width):
             raise GraphWrong(f"{self._path} gives {out.shape} for {CHUNK} samples, not {(ENCODED, self._width)}")

@@ -11,19 +11,19 @@ from tests.actors.face.ditto.needs import torch
 
 from actors.face.ditto.engine import Ditto
 from actors.face.ditto.nets import appearance, decoder, lmdm, motion_extractor, stitch, warp
-from actors.face.ditto.networks import Networks
+from actors.face.ditto.runtime.torch import Torch
 
 SIDE = 64
 
 
-def hear(wave16k: np.ndarray) -> np.ndarray:
-    """20 rows of 1024: how loud each 20 ms are, and how they swing."""
-    blocks = wave16k[: 20 * 320].reshape(20, 320)
-    told = np.stack([np.abs(blocks).mean(1), blocks.mean(1), np.abs(np.diff(blocks)).mean(1)], 1)
-    return np.tile(told * 20, (1, 342))[:, :1024].astype(np.float32)
+def hear(chunks: np.ndarray) -> np.ndarray:
+    """20 rows of 1024 for each: how loud each 20 ms are, and how they swing."""
+    blocks = chunks[:, : 20 * 320].reshape(-1, 20, 320)
+    told = np.stack([np.abs(blocks).mean(2), blocks.mean(2), np.abs(np.diff(blocks)).mean(2)], 2)
+    return np.tile(told * 20, (1, 1, 342))[..., :1024].astype(np.float32)
 
 
-def networks(seed: int = 0) -> Networks:
+def runtime(seed: int = 0) -> Torch:
     torch.manual_seed(seed)
     volume, depth, told = 4, 2, 8
     parts = {
@@ -36,8 +36,8 @@ def networks(seed: int = 0) -> Networks:
     }
     for part in parts.values():
         part.eval().requires_grad_(False)
-    return Networks(parts, hear, side=SIDE)
+    return Torch(parts, hear, side=SIDE)
 
 
 def ditto(seed: int = 0) -> Ditto:
-    return Ditto(networks=networks(seed))
+    return Ditto(runtime=runtime(seed))
