@@ -20,6 +20,7 @@ import torch
 
 from actors.face.ditto.motion import sampler
 from actors.face.ditto.motion.vector import KEYS, Motion
+from actors.face.ditto.nets.hoisted import Hoisted
 from actors.face.ditto.nets.hubert import Hubert
 from actors.face.ditto.nets.load import NETWORKS
 from actors.face.ditto.nets.load import load as load_network
@@ -35,12 +36,14 @@ Hear = Callable[[Array], Array]
 class Torch:
     """`actors.face.ditto.runtime.Runtime`."""
 
+    @torch.inference_mode()
     def __init__(self, parts: Mapping[str, Any], hear: Hear, *, side: int = 512, device: str = "cpu") -> None:
         """``parts``: the networks by their names in NETWORKS; ``hear``: the audio encoder."""
         self._hear = hear
         self.side = side
         self._device = torch.device(device)
         self._parts = {name: part.to(self._device) for name, part in parts.items()}
+        self._hoisted = Hoisted(self._parts["lmdm"].model)
 
     def hear(self, chunks: Array) -> Array:
         """(n, 6480) samples at 16 kHz to (n, 20, 1024)."""
@@ -61,7 +64,7 @@ class Torch:
         (steps,) = {window.steps for window in windows}
         plan = sampler.schedule(steps)
         frames, rows = (self._stacked(windows, name) for name in ("frame", "rows"))
-        begun = self._parts["lmdm"].model.begin(frames, rows, plan.times)
+        begun = self._hoisted.begin(frames, rows, plan.times)
         start = [sampler.first_noise(window.seed, window.number, (WINDOW, MOTION)) for window in windows]
         noise = np.stack([_step_noise(window.seed, steps) for window in windows], axis=1)
         out = sampler.sample(begun.predict, self._tensor(np.stack(start)), self._tensor(noise), plan)
