@@ -100,9 +100,10 @@ def turned(x: Any, turns: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Times:
+class Times:
     """What T times give."""
 
+    times: tuple[int, ...]
     told: Any
     """(T, width) before a condition is added."""
     keys: Any
@@ -132,12 +133,12 @@ class Hoisted:
         self._beside = Product(network.input_projection.weight[:, size:], network.input_projection.bias)
         self.final = Product(network.final_layer.weight, network.final_layer.bias)
         self._null = self._memory(network.norm_cond(network.null_cond_embed))
-        self._times = lru_cache(8)(self._of_times)
+        self.at = lru_cache(8)(self._at)
 
     def begin(self, cond_frame: Any, cond: Any, times: Sequence[int], weight: float = GUIDANCE) -> Guided:
         """Windows under way for conditions (b, 265) and (b, window, 1103) and falling times."""
         net, count = self.network, len(cond)
-        of_times = self._times(tuple(times))
+        of_times = self.at(tuple(times))
         tokens, pooled = net.tokens(cond)
         keys, values = (
             self._room(null, own, count)
@@ -146,16 +147,16 @@ class Hoisted:
         told = self._filmed(of_times.told[:, None] + pooled)
         films = torch.cat([of_times.null.expand(-1, count, -1, -1, -1, -1), told], dim=1)
         beside = self._beside(cond_frame)[:, None]
-        return Guided(self, beside, tuple(times), keys, values, of_times, films, weight)
+        return Guided(self, beside, keys, values, of_times, films, weight)
 
-    def _of_times(self, times: tuple[int, ...]) -> _Times:
+    def _at(self, times: tuple[int, ...]) -> Times:
         net = self.network
         hidden = net.time_mlp(torch.tensor(times, device=net.null_cond_embed.device))
         told = net.to_time_cond(hidden)
         window = net.null_cond_embed.shape[1]
         keys, values = self._memory(net.norm_cond(net.to_time_tokens(hidden)), window)
         null = self._filmed((told + net.null_cond_hidden)[:, None])
-        return _Times(told, keys.transpose(0, 1)[:, :, None], values.transpose(0, 1)[:, :, None], null)
+        return Times(times, told, keys.transpose(0, 1)[:, :, None], values.transpose(0, 1)[:, :, None], null)
 
     def _memory(self, tokens: Any, first: int = 0) -> tuple[Any, Any]:
         """Keys and values (layers, b, heads, n, width / heads) of normed tokens at the places ``first`` on."""
@@ -189,16 +190,15 @@ class Guided:
 
     made: Hoisted
     beside: Any
-    times: tuple[int, ...]
     keys: Any
     values: Any
-    of_times: _Times
+    of_times: Times
     films: Any
     weight: float
 
     def predict(self, x: Any, time: int) -> Any:
         """The clean windows (b, window, 265) at one of the times that they were begun for."""
-        step, made = self.times.index(time), self.made
+        step, made = self.of_times.times.index(time), self.made
         self.keys[..., -2:, :] = self.of_times.keys[step]
         self.values[..., -2:, :] = self.of_times.values[step]
         films = self.films[step].unflatten(0, (2, -1))[..., None, :]

@@ -5,12 +5,15 @@ Of the published graph only this signature is known here; it is checked when the
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from actors.face.ditto.spec import AUDIO, CHUNK, ENCODED, Array
 from streaming.stages import StageError
+
+log = logging.getLogger(__name__)
 
 
 class GraphWrong(StageError):
@@ -20,15 +23,21 @@ class GraphWrong(StageError):
 class Hubert:
     """One open graph; calls may come from one thread at a time."""
 
-    def __init__(self, path: Path, *, width: int = AUDIO, threads: int = 1) -> None:
-        """Raises GraphWrong if the file is no graph, or one with other inputs and outputs."""
+    def __init__(self, path: Path, *, width: int = AUDIO, threads: int = 1, gpu: bool = False) -> None:
+        """``gpu``: use one if ONNX Runtime was built for it.
+
+        Raises GraphWrong if the file is no graph, or one with other inputs and outputs.
+        """
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 3
+        able = onnxruntime.get_available_providers()
+        providers = [each for each in ("CUDAExecutionProvider",) if gpu and each in able] + ["CPUExecutionProvider"]
+        log.info("ditto's audio encoder runs on %s: a GPU is %s", providers[0], "wanted" if gpu else "not wanted")
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
             raise GraphWrong(f"{path} is no graph that ONNX Runtime can open: {error}") from error
         names = [part.name for part in self._session.get_inputs()], [part.name for part in self._session.get_outputs()]

@@ -3,6 +3,8 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.actors.face.ditto.needs import torch
@@ -23,10 +25,11 @@ def hear(chunks: np.ndarray) -> np.ndarray:
     return np.tile(told * 20, (1, 1, 342))[..., :1024].astype(np.float32)
 
 
-def runtime(seed: int = 0) -> Torch:
+def parts(seed: int = 0) -> dict[str, Any]:
+    """The networks by name, small."""
     torch.manual_seed(seed)
     volume, depth, told = 4, 2, 8
-    parts = {
+    made: dict[str, Any] = {
         "appearance": appearance.Appearance(appearance.Size(4, (4, 8), volume, depth, 1)),
         "motion": motion_extractor.MotionExtractor(motion_extractor.Size((1, 1, 1, 1), (4, 4, 8, 8))),
         "stitch": stitch.Stitch(stitch.Size((8, 8, 4))),
@@ -34,9 +37,14 @@ def runtime(seed: int = 0) -> Torch:
         "decoder": decoder.Decoder(decoder.Size(told, 8, 1, (8, 4))),
         "lmdm": lmdm.Lmdm(lmdm.Size(width=16, heads=2, hidden=16, layers=1, encoder_layers=1)),
     }
-    for part in parts.values():
+    for part in made.values():
         part.eval().requires_grad_(False)
-    return Torch(parts, hear, side=SIDE)
+    made["decoder"].fold()
+    return made
+
+
+def runtime(seed: int = 0) -> Torch:
+    return Torch(parts(seed), hear, side=SIDE)
 
 
 def ditto(seed: int = 0) -> Ditto:
