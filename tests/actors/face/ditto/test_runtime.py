@@ -3,7 +3,6 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from tests.actors.face.ditto.needs import torch
 from actors.face.ditto.runtime import Pose, Window
 from actors.face.ditto.runtime.graphs import KEPT, Graphs
 from actors.face.ditto.runtime.torch import LARGEST, Torch, Way, warm, way
+from tests.actors.face.ditto.recorder import Recorder
 from tests.actors.face.ditto.tiny import SIDE, hear, parts, runtime
 
 
@@ -42,18 +42,6 @@ def windows(count: int, steps: int = 5) -> list[Window]:
 def batching(**more: Any) -> Torch:
     """As on a GPU: several in one run."""
     return Torch(parts(), hear, side=SIDE, run=Way("cpu", torch.float32, **more))
-
-
-class Recorder:
-    """Records as a GPU would, but plays by calling again: on the inputs' own memory, into the output's own."""
-
-    def __init__(self) -> None:
-        self.made: list[tuple[int, ...]] = []
-
-    def __call__(self, function: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Callable[[], None], Any]:
-        self.made.append(tuple(inputs[0].shape))
-        output = function(*inputs)
-        return lambda: output.copy_(function(*inputs)), output.zero_()
 
 
 def test_pictures_of_several_avatars_in_one_batch_are_those_drawn_alone() -> None:
