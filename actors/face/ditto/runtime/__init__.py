@@ -88,6 +88,8 @@ def open(name: str, models: Path, device: str = "auto") -> Runtime:
     try:
         load = getattr(import_module(module), function)
     except ImportError as error:
+        if (error.name or "").startswith("actors"):
+            raise  # ours, and no package that could be installed
         wanted = f"Ditto's runtime {name!r} needs {error.name or error}"
         raise StageError(f"{wanted}; install it: pip install 'realtime-avatar[ditto]'") from error
     return load(models, device)

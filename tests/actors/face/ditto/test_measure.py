@@ -3,6 +3,8 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.actors.face.ditto.needs import torch
@@ -12,7 +14,7 @@ from tests.actors.face.ditto.needs import torch
 from actors.face.ditto.measure.counting import calls, macs, moved
 from actors.face.ditto.measure.renderer import rendered
 from actors.face.ditto.measure.sampler import sampled
-from actors.face.ditto.nets import lmdm
+from actors.face.ditto.nets import decoder, fused, lmdm, warp
 from actors.face.ditto.nets.hoisted import Product
 from tests.actors.face.ditto.recorder import Recorder
 from tests.actors.face.ditto.tiny import SIDE, parts
@@ -27,6 +29,26 @@ def test_multiplications_bytes_and_calls_are_counted() -> None:
     queries = torch.ones(1, 2, 3, 4)
     attend = torch.nn.functional.scaled_dot_product_attention
     assert macs(lambda: attend(queries, queries, queries)) == 2 * 2 * 3 * 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("plain", "rewritten", "given", "saved"),
+    [
+        (decoder.Decoder, fused.Decoder, ((1, 256, 64, 64),), 0.1245),
+        (warp.Warp, fused.Warp, ((1, 32, 16, 64, 64), (1, 21, 3), (1, 21, 3)), 0.0749),
+    ],
+)
+def test_the_rewrites_save_what_is_told_of_them(
+    plain: Any, rewritten: Any, given: tuple[tuple[int, ...], ...], saved: float
+) -> None:
+    """In the published sizes, without a number in them."""
+    with torch.device("meta"):
+        network = plain().eval().requires_grad_(False)
+        if isinstance(network, decoder.Decoder):
+            network.fold()
+        inputs = [torch.ones(shape) for shape in given]
+        costs = [macs(lambda made=made: made(*inputs)) for made in (network, rewritten(network))]
+    assert 1 - costs[1] / costs[0] == pytest.approx(saved, abs=1e-4)
 
 
 def test_the_sampler_is_measured_against_the_published_loop() -> None:
