@@ -13,6 +13,7 @@ from pathlib import Path
 
 from actors.tts.hibari import Hibari
 from serve_app import app
+from serve_app.bench import ditto as face
 from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
 from serve_app.bench.gateway import gateway
@@ -24,12 +25,32 @@ from serve_app.bench.table import Result, write_section
 from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
-NAMES = ("latency", "rendering", "costs", "service", "gateway", "ray", "barge", "silence", "browser", "soak")
+NAMES = (
+    "latency",
+    "rendering",
+    "costs",
+    "service",
+    "gateway",
+    "ray",
+    "barge",
+    "silence",
+    "browser",
+    "soak",
+    "sampler",
+    "ditto",
+)
 BROWSED = {"browser", "soak"}
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
     settings = load("cpu")
+    if {"sampler", "ditto"} & set(names) and not face.possible():
+        print(face.MISSING)
+        names = [name for name in names if name not in ("sampler", "ditto")]
+    if "sampler" in names:
+        yield await face.sampler(quick=quick)
+    if "ditto" in names:
+        yield await face.ditto(quick=quick)
     if "rendering" in names:
         yield await rendering(Hibari(), quick=quick)
     if "service" in names:

@@ -303,3 +303,14 @@ def test_the_exit_code_says_whether_every_bar_holds_and_the_table_is_written(
     assert asked == [(list(NAMES), True)]
     assert "| it |" in document.read_text()
     assert "## a" in capsys.readouterr().out
+
+
+def test_without_torch_dittos_benchmarks_are_left_out_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("serve_app.bench.ditto.find_spec", lambda name: None)
+    monkeypatch.setattr("sys.argv", ["bench", "sampler", "ditto"])
+    assert main() == 0
+    assert capsys.readouterr().out == (
+        "sampler, ditto: left out, torch is not installed here (pip install 'realtime-avatar[ditto]')\n"
+    )

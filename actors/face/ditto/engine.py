@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,12 +29,11 @@ from actors.face.ditto.motion.drive import RELATIVE, Controls, drive, faded
 from actors.face.ditto.motion.vector import Motion, from_vector, keypoints, to_vector
 from actors.face.ditto.plan import Plan, parse
 from actors.face.ditto.reply import LEAST, Mind, TooLittleSound
+from actors.face.ditto.runtime import Looked, Pose, Runtime, Window
+from actors.face.ditto.runtime import open as opened
 from actors.face.ditto.spec import EMOTIONS, Array
 from streaming.media import FRAME, FramePacket, frames_for, samples
 from streaming.stages import Avatar, FaceState, Span, StageError
-
-if TYPE_CHECKING:
-    from actors.face.ditto.networks import Looked, Networks
 
 log = logging.getLogger(__name__)
 
@@ -67,22 +65,23 @@ class Ditto:
 
     def __init__(
         self, models: str | Path = "", folder: str | Path | None = None, *, device: str = "auto",
-        mood: str = "neutral", pitch: float = 2.0, strength: float = 1.0, networks: Networks | None = None,
+        mood: str = "neutral", pitch: float = 2.0, strength: float = 1.0, runtime: str | Runtime = "torch",
     ) -> None:  # fmt: skip
         """``models``: folder that actors.face.ditto.convert made; ``folder``: of avatars beside the built-in ones.
 
         ``mood``: one of spec.EMOTIONS; ``pitch``: degrees that the head is raised, as in published settings;
-        ``strength``: of all motion. ``networks`` replaces ``models``. Raises StageError.
+        ``strength``: of all motion. ``runtime``: what runs the networks, by a name in runtime.RUNTIMES, or one that
+        is ready and replaces ``models``. Raises StageError.
         """
         if mood not in EMOTIONS:
             raise StageError(f"there is no mood {mood!r}; choose one of {', '.join(EMOTIONS)}")
-        self._networks = networks or _load(Path(models), device)
-        self._blink = None if networks else _blink_table(Path(models))
+        self._runtime = opened(runtime, Path(models), device) if isinstance(runtime, str) else runtime
+        self._blink = _blink_table(Path(models)) if isinstance(runtime, str) else None
         self._folder = Path(folder) if folder else None
         self._mood = emotion(EMOTIONS.index(mood))[None]
         self._pitch = np.full(1, pitch, np.float32)
         self._gain: dict[str, float] = {part: strength for part in RELATIVE}
-        self._silence = features(self._networks.hear(np.zeros(CHUNK, np.float32)))
+        self._silence = features(self._hear(np.zeros(CHUNK, np.float32)))
         self._faces: OrderedDict[tuple[str, int, int], _Face] = OrderedDict()
         self._coders = Coders()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="ditto")
@@ -103,8 +102,7 @@ class Ditto:
         for frame in range(first, first + span.want_frames):
             try:
                 memory = reply.up_to(
-                    frame, memory, sound, total, plan, begun, span.seed, face.mind, self._networks.hear,
-                    self._networks.move,
+                    frame, memory, sound, total, plan, begun, span.seed, face.mind, self._hear, self._move,
                 )  # fmt: skip
             except TooLittleSound as error:
                 raise StageError(str(error)) from error
@@ -124,8 +122,14 @@ class Ditto:
         if share < 1:
             resting = face.idle.frame((memory.idle_frame + frame) % len(face.idle))
             moved = faded(moved, resting, np.full(1, share, np.float32))
-        drawn = self._networks.draw(face.looked, face.keypoints, keypoints(moved))
+        [drawn] = self._runtime.draw([Pose(face.looked, face.keypoints, keypoints(moved))])
         return paste(face.source.portrait, drawn, face.source.where)
+
+    def _hear(self, wave16k: Array) -> Array:
+        return self._runtime.hear(wave16k[None])[0]
+
+    def _move(self, frame: Array, rows: Array, seed: int, number: int, steps: int) -> Array:
+        return self._runtime.move([Window(frame, rows, seed, number, steps)])[0]
 
     def _moved(self, own: Motion, vectors: Array, first: Array, seed: int, frame: int) -> Motion:
         """The avatar moved by (n, 265) for the frames ``frame`` on."""
@@ -139,25 +143,17 @@ class Ditto:
             self._faces.move_to_end(look)
             return self._faces[look]
         try:
-            source = read(find(avatar.id, self._folder).folder, avatar.width, avatar.height, self._networks.side)
+            source = read(find(avatar.id, self._folder).folder, avatar.width, avatar.height, self._runtime.side)
         except (LookupError, SourceBroken) as error:
             raise StageError(f"the face cannot be {avatar.id!r}: {error}") from error
-        looked = self._networks.look(source.square)
+        looked = self._runtime.look(source.square)
         own = looked.motion
         mind = Mind(to_vector(own)[0], self._mood, source.eye_open, source.eye_ball, own.kp.reshape(-1))
-        loop, first = reply.idle(self._silence, avatar.idle_frames, IDLE_SEAM, mind, self._networks.move)
+        loop, first = reply.idle(self._silence, avatar.idle_frames, IDLE_SEAM, mind, self._move)
         self._faces[look] = _Face(source, looked, keypoints(own), mind, self._moved(own, loop, first, 0, 0))
         while len(self._faces) > _FACES_KEPT:
             self._faces.popitem(last=False)
         return self._faces[look]
-
-
-def _load(models: Path, wanted: str) -> Networks:
-    try:
-        from actors.face.ditto.networks import Networks, device
-    except ImportError as error:
-        raise StageError(f"Ditto needs {error.name}; install it: pip install 'realtime-avatar[ditto]'") from error
-    return Networks.load(models, device(wanted))
 
 
 def _blink_table(models: Path) -> Array | None:

@@ -5,12 +5,15 @@ Of the published graph only this signature is known here; it is checked when the
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from actors.face.ditto.spec import AUDIO, CHUNK, ENCODED, Array
 from streaming.stages import StageError
+
+log = logging.getLogger(__name__)
 
 
 class GraphWrong(StageError):
@@ -20,26 +23,38 @@ class GraphWrong(StageError):
 class Hubert:
     """One open graph; calls may come from one thread at a time."""
 
-    def __init__(self, path: Path, *, width: int = AUDIO, threads: int = 1) -> None:
-        """Raises GraphWrong if the file is no graph, or one with other inputs and outputs."""
+    def __init__(self, path: Path, *, width: int = AUDIO, threads: int = 1, gpu: bool = False) -> None:
+        """``gpu``: use one if ONNX Runtime was built for it.
+
+        Raises GraphWrong if the file is no graph, or one with other inputs and outputs.
+        """
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 3
+        able = onnxruntime.get_available_providers()
+        providers = [each for each in ("CUDAExecutionProvider",) if gpu and each in able] + ["CPUExecutionProvider"]
+        log.info("ditto's audio encoder runs on %s: a GPU is %s", providers[0], "wanted" if gpu else "not wanted")
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
             raise GraphWrong(f"{path} is no graph that ONNX Runtime can open: {error}") from error
         names = [part.name for part in self._session.get_inputs()], [part.name for part in self._session.get_outputs()]
         if names != (["input_values"], ["encoding_out"]):
             raise GraphWrong(f"{path} takes {names[0]} and gives {names[1]}, not input_values and encoding_out")
         self._path, self._width = path, width
-        self(np.zeros(CHUNK, np.float32))
+        self(np.zeros((1, CHUNK), np.float32))
 
-    def __call__(self, wave16k: Array) -> Array:
-        """(20, 1024) of 6480 samples in [-1, 1]. Raises GraphWrong if the graph gives something else."""
-        [rows] = self._session.run(None, {"input_values": wave16k[None].astype(np.float32)})
+    def __call__(self, chunks: Array) -> Array:
+        """(n, 20, 1024) of (n, 6480) samples in [-1, 1]. Raises GraphWrong if the graph gives something else.
+
+        One after the other, for the published graph's signature is of one.
+        """
+        return np.stack([self._heard(chunk) for chunk in np.asarray(chunks, np.float32)])
+
+    def _heard(self, chunk: Array) -> Array:
+        [rows] = self._session.run(None, {"input_values": chunk[None]})
         out = np.asarray(rows, np.float32)
         if out.shape != (ENCODED, self._width):
             raise GraphWrong(f"{self._path} gives {out.shape} for {CHUNK} samples, not {(ENCODED, self._width)}")

@@ -1,15 +1,13 @@
 """The motion diffusion's transformer: a noisy window and its condition to the clean window.
 
-`branch` is the network as it was published, one branch of the guidance at a time. `begin` and `Guided.predict` are
-the same arithmetic with both branches in one batch, and with all that is constant over the steps made beforehand:
-the encoded condition, its keys and values, what the time tokens give, and every FiLM.
+The network as it was published, one branch of the guidance after the other, everything made anew in every step: what
+`hoisted` is compared with, in its numbers and in its cost.
 """
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,15 +86,18 @@ class MotionDecoder(nn.Module):
         tokens = self.cond_encoder(self.cond_projection(cond))
         return tokens, self.non_attn_cond_projection(tokens.mean(-2))
 
-    def branch(self, x: Any, cond_frame: Any, cond: Any | None, times: Any) -> Any:
-        """The clean window (b, window, 265) of one branch; ``cond`` None is the unconditional one."""
+    def branch(self, x: Any, cond_frame: Any, cond: Any, times: Any, *, null: bool = False) -> Any:
+        """The clean window (b, window, 265) of one branch.
+
+        ``null``: the one without a condition. It encodes the condition nevertheless and then puts the learnt nulls in
+        its place, as the published one does.
+        """
         beside = cond_frame[:, None].expand(-1, x.shape[1], -1)
         x = self.input_projection(torch.cat([x, beside], dim=-1))
-        if cond is None:
+        tokens, pooled = self.tokens(cond)
+        if null:
             tokens = self.null_cond_embed.expand(len(x), -1, -1)
             pooled = self.null_cond_hidden.expand(len(x), -1)
-        else:
-            tokens, pooled = self.tokens(cond)
         hidden = self.time_mlp(times)
         memory = self.norm_cond(torch.cat([tokens, self.to_time_tokens(hidden)], dim=1))
         told = self.to_time_cond(hidden) + pooled
@@ -105,55 +106,9 @@ class MotionDecoder(nn.Module):
         return self.final_layer(x)
 
     def guided(self, x: Any, cond_frame: Any, cond: Any, times: Any, weight: float = GUIDANCE) -> Any:
-        """Both branches, one after the other: the plain way, kept to compare with."""
-        without = self.branch(x, cond_frame, None, times)
+        """The clean window by both branches."""
+        without = self.branch(x, cond_frame, cond, times, null=True)
         return without + weight * (self.branch(x, cond_frame, cond, times) - without)
-
-    def begin(self, cond_frame: Any, cond: Any, times: Sequence[int], weight: float = GUIDANCE) -> Guided:
-        """All that is constant over ``times`` for windows (b, ...) with these conditions."""
-        count = len(cond)
-        tokens, pooled = self.tokens(cond)
-        null = self.null_cond_embed.expand(count, -1, -1)
-        memory = self.norm_cond(torch.cat([null, tokens]))
-        pooled = torch.cat([self.null_cond_hidden.expand(count, -1), pooled])
-        hidden = self.time_mlp(torch.tensor(times, device=cond.device))
-        time_tokens = self.norm_cond(self.to_time_tokens(hidden))
-        told = (self.to_time_cond(hidden)[:, None] + pooled).flatten(0, 1)
-        width = self.input_projection.weight.shape[1] // 2
-        beside = nn.functional.linear(cond_frame, self.input_projection.weight[:, width:], self.input_projection.bias)
-        steps: list[list[tuple[Any, Any]]] = [[] for _ in times]
-        for layer in self.seqTransDecoder.stack:
-            keys, values = layer.memory(memory)
-            later = layer.memory(time_tokens, memory.shape[1])
-            films = [film.unflatten(0, (len(times), 2 * count)) for film in layer.films(told)]
-            for step, made in enumerate(steps):
-                at = [part[step : step + 1].expand(2 * count, -1, -1, -1) for part in later]
-                both = torch.cat([keys, at[0]], dim=2), torch.cat([values, at[1]], dim=2)
-                made.append((both, tuple(film[step] for film in films)))
-        return Guided(self, beside[:, None], tuple(times), steps, weight)
-
-
-@dataclass(frozen=True, slots=True)
-class Guided:
-    """A window under way: what `MotionDecoder.begin` made."""
-
-    network: MotionDecoder
-    beside: Any
-    times: tuple[int, ...]
-    steps: list[list[tuple[Any, Any]]]
-    weight: float
-
-    def predict(self, x: Any, time: int) -> Any:
-        """The clean windows (b, window, 265) at one of the times that it was begun for."""
-        net = self.network
-        width = x.shape[-1]
-        start = nn.functional.linear(x, net.input_projection.weight[:, :width]) + self.beside
-        out = torch.cat([start, start])
-        made = self.steps[self.times.index(time)]
-        for layer, (memory, films) in zip(net.seqTransDecoder.stack, made, strict=True):
-            out = layer(out, memory, films)
-        without, told = net.final_layer(out).chunk(2)
-        return without + self.weight * (told - without)
 
 
 class Lmdm(nn.Module):

@@ -90,10 +90,10 @@ def test_a_network_without_numbers_has_only_shapes() -> None:
 
 def test_the_encoders_graph_gives_a_feature_a_frame(tmp_path: Path) -> None:
     hear = Hubert(write_hubert(tmp_path / "hubert.onnx"))
-    wave = np.ones(audio.CHUNK, np.float32) / 2
-    rows = hear(wave)
-    assert rows.shape == (20, 1024)
-    assert audio.features(rows)[:, -1].tolist() == pytest.approx([0.5] * 5)
+    loud = np.ones(audio.CHUNK, np.float32) / 2
+    rows = hear(np.stack([loud, loud / 2]))
+    assert rows.shape == (2, 20, 1024)
+    assert [audio.features(each)[:, -1].tolist() for each in rows] == [pytest.approx([x] * 5) for x in (0.5, 0.25)]
 
 
 def test_another_graph_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.actors.face.ditto.needs import torch
 
 from actors.face.ditto.nets import appearance, decoder, lmdm, motion_extractor, stitch, warp
 from actors.face.ditto.nets.blocks import grid, sampled
+from actors.face.ditto.nets.hoisted import Hoisted
 from actors.face.ditto.nets.load import NETWORKS, bare
 
 TOLERANCE = 1e-4
@@ -99,17 +100,18 @@ def test_transformer_branch_by_branch_and_both_at_once() -> None:
     told = Told("tiny_motion_decoder")
     network = tiny_transformer(told)
     x, frame, cond, times = (told.given[key] for key in ("x", "cond_frame", "cond", "times"))
-    told.check("uncond", network.branch(x, frame, None, times))
+    told.check("uncond", network.branch(x, frame, cond, times, null=True))
     told.check("cond", network.branch(x, frame, cond, times))
     told.check("guided_w2", network.guided(x, frame, cond, times))
-    told.check("guided_w2", network.begin(frame, cond, [999, int(times[0]), 3]).predict(x, int(times[0])))
+    begun = Hoisted(network).begin(frame, cond, [999, int(times[0]), 3])
+    told.check("guided_w2", begun.predict(x, int(times[0])))
 
 
 def test_several_windows_at_once_give_what_each_gives_alone() -> None:
     network = tiny_transformer(Told("tiny_motion_decoder"))
     draw = torch.Generator().manual_seed(1)
     x, frame, cond = (torch.randn(shape, generator=draw) for shape in ((3, 8, 6), (3, 6), (3, 8, 10)))
-    together = network.begin(frame, cond, [700]).predict(x, 700)
+    together = Hoisted(network).begin(frame, cond, [700]).predict(x, 700)
     for place in range(3):
         one = slice(place, place + 1)
         alone = network.guided(x[one], frame[one], cond[one], torch.tensor([700]))

@@ -65,9 +65,13 @@ def test_a_plan_that_cannot_be_is_refused(text: str) -> None:
 
 
 def test_without_torch_the_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "actors.face.ditto.networks", raising=False)
+    monkeypatch.delitem(sys.modules, "actors.face.ditto.runtime.torch", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(StageError, match=r"Ditto needs torch; install it: pip install 'realtime-avatar\[ditto\]'"):
+    with pytest.raises(
+        StageError, match=r"Ditto's runtime 'torch' needs torch; install it: pip install 'realtime-avatar\[ditto\]'"
+    ):
         Ditto("models")
+    with pytest.raises(StageError, match="no runtime 'fast' for Ditto; choose one of torch"):
+        Ditto("models", runtime="fast")
     with pytest.raises(StageError, match="no mood 'bored'; choose one of angry"):
         Ditto(mood="bored")

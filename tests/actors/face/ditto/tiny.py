@@ -3,6 +3,8 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.actors.face.ditto.needs import torch
@@ -11,22 +13,23 @@ from tests.actors.face.ditto.needs import torch
 
 from actors.face.ditto.engine import Ditto
 from actors.face.ditto.nets import appearance, decoder, lmdm, motion_extractor, stitch, warp
-from actors.face.ditto.networks import Networks
+from actors.face.ditto.runtime.torch import Torch
 
 SIDE = 64
 
 
-def hear(wave16k: np.ndarray) -> np.ndarray:
-    """20 rows of 1024: how loud each 20 ms are, and how they swing."""
-    blocks = wave16k[: 20 * 320].reshape(20, 320)
-    told = np.stack([np.abs(blocks).mean(1), blocks.mean(1), np.abs(np.diff(blocks)).mean(1)], 1)
-    return np.tile(told * 20, (1, 342))[:, :1024].astype(np.float32)
+def hear(chunks: np.ndarray) -> np.ndarray:
+    """20 rows of 1024 for each: how loud each 20 ms are, and how they swing."""
+    blocks = chunks[:, : 20 * 320].reshape(-1, 20, 320)
+    told = np.stack([np.abs(blocks).mean(2), blocks.mean(2), np.abs(np.diff(blocks)).mean(2)], 2)
+    return np.tile(told * 20, (1, 1, 342))[..., :1024].astype(np.float32)
 
 
-def networks(seed: int = 0) -> Networks:
+def parts(seed: int = 0) -> dict[str, Any]:
+    """The networks by name, small."""
     torch.manual_seed(seed)
     volume, depth, told = 4, 2, 8
-    parts = {
+    made: dict[str, Any] = {
         "appearance": appearance.Appearance(appearance.Size(4, (4, 8), volume, depth, 1)),
         "motion": motion_extractor.MotionExtractor(motion_extractor.Size((1, 1, 1, 1), (4, 4, 8, 8))),
         "stitch": stitch.Stitch(stitch.Size((8, 8, 4))),
@@ -34,10 +37,15 @@ def networks(seed: int = 0) -> Networks:
         "decoder": decoder.Decoder(decoder.Size(told, 8, 1, (8, 4))),
         "lmdm": lmdm.Lmdm(lmdm.Size(width=16, heads=2, hidden=16, layers=1, encoder_layers=1)),
     }
-    for part in parts.values():
+    for part in made.values():
         part.eval().requires_grad_(False)
-    return Networks(parts, hear, side=SIDE)
+    made["decoder"].fold()
+    return made
+
+
+def runtime(seed: int = 0) -> Torch:
+    return Torch(parts(seed), hear, side=SIDE)
 
 
 def ditto(seed: int = 0) -> Ditto:
-    return Ditto(networks=networks(seed))
+    return Ditto(runtime=runtime(seed))
