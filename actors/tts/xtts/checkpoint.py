@@ -61,8 +61,7 @@ def load(folder: Path, package: Coqui) -> Loaded:
         model.hifigan_decoder = _vocoder(weights, config, package) or model.hifigan_decoder
         model.load_state_dict(weights, strict=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise StageError(f"the files in {folder} are not a whole XTTS-v2 ({reason}); run: {PULL}") from error
+        raise StageError(f"the files in {folder} are not a whole XTTS-v2 ({_briefly(error)}); run: {PULL}") from error
     for module in model.hifigan_decoder.waveform_decoder.modules():
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
@@ -95,8 +94,7 @@ def _published(path: Path, package: Coqui) -> Mapping[str, torch.Tensor]:
         with package.old_names():
             return torch.load(path, map_location="cpu", weights_only=True)["model"]
     except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0][:120]
-        raise StageError(f"{path} is no checkpoint that is safe to read ({reason}); run: {PULL}") from error
+        raise StageError(f"{path} is no checkpoint that is safe to read ({_briefly(error)}); run: {PULL}") from error
 
 
 def _unaliased(published: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -149,7 +147,12 @@ def _speakers(folder: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         found = torch.load(path, map_location="cpu", weights_only=True)
         return {name: (one["gpt_cond_latent"], one["speaker_embedding"]) for name, one in found.items()}
     except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, TypeError, AttributeError) as error:
-        raise StageError(f"{path} holds no voices of XTTS-v2 ({error}); run: {PULL}") from error
+        raise StageError(f"{path} holds no voices of XTTS-v2 ({_briefly(error)}); run: {PULL}") from error
+
+
+def _briefly(error: Exception) -> str:
+    """Its first line, not too long: torch explains at length."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
 def _sha256(path: Path) -> str:
