@@ -108,7 +108,9 @@ class RemoteVoice:
 
     def _stream(self, text: str, *rest: Any) -> AsyncGenerator[Spoken]:
         carried = sum(len(part) for part in rest if isinstance(part, bytes))
-        return self._call.stream(4 * len(text) + carried, f"{len(text)} characters; cut the text into clips", text, *rest)
+        return self._call.stream(
+            4 * len(text) + carried, f"{len(text)} characters; cut the text into clips", text, *rest
+        )
 
 
 def _recording(voice: str) -> bytes:

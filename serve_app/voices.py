@@ -1,7 +1,9 @@
 """The voice library: a recording that somebody brings is measured, and kept if it is good enough to be copied.
 
 Before that the silence at its ends is cut off, but for 0.2 s; what is kept is as loud as every other voice: the frames
-with a voice have an RMS of -23 dBFS, or less where its peaks would pass -1 dBFS. What is measured, in frames of 32 ms that Silero judges: ``seconds`` of the recording; ``speech``, the share of frames
+with a voice have an RMS of -23 dBFS, or less where its peaks would pass -1 dBFS.
+
+What is measured, in frames of 32 ms that Silero judges: ``seconds`` of the recording; ``speech``, the share of frames
 with a voice (probability 0.5 and more); ``level``, the RMS of these frames in dBFS; ``clipped``, the share of samples
 at the end of the scale; ``snr`` in dB, the mean power of the frames with a voice, less the noise, over the noise. The
 noise is the median power of the frames without a voice (probability below 0.2); where there are fewer than five of

@@ -7,6 +7,7 @@ import json
 import wave
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -132,10 +133,12 @@ def packed(sound: Sound, form: str, codec: str) -> bytes:
     """The sound as a file of another kind."""
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=48_000 if codec == "libopus" else 16_000)
+        stream: Any = container.add_stream(codec, rate=48_000 if codec == "libopus" else 16_000)
         frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
         frame.sample_rate = 16_000
-        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=stream.rate, frame_size=stream.frame_size)
+        resampler = av.AudioResampler(
+            format=stream.format, layout="mono", rate=stream.rate, frame_size=stream.frame_size
+        )
         for block in (*resampler.resample(frame), *resampler.resample(None)):
             container.mux(stream.encode(block))
         container.mux(stream.encode(None))
@@ -143,7 +146,8 @@ def packed(sound: Sound, form: str, codec: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("form", "codec"), [("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus"), ("ipod", "aac"), ("wav", "pcm_s16le")]
+    ("form", "codec"),
+    [("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus"), ("ipod", "aac"), ("wav", "pcm_s16le")],
 )
 def test_a_recording_may_be_of_any_usual_kind(form: str, codec: str) -> None:
     voice, new = add(packed(speech(), form, codec), "x", "en")

@@ -21,12 +21,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrize
 
+from actors.tts.xtts.engine import PULL
 from actors.tts.xtts.package import Coqui
 from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
 
-PULL = "avatar models pull xtts-v2 --accept-licence"
 PUBLISHED, CONVERTED, SPEAKERS = "model.pth", "model.safetensors", "speakers_xtts.pth"
 
 _TRAINING = ("torch_mel_spectrogram_style_encoder", "torch_mel_spectrogram_dvae", "dvae")

@@ -27,8 +27,8 @@ class Taste:
 def choose(scores: torch.Tensor, used: torch.Tensor, draws: torch.Tensor, taste: Taste) -> torch.Tensor:
     """A token for each row, (rows,) of int64.
 
-    ``scores`` (rows, tokens): the network's, in any precision; ``used`` (rows, tokens): true where a token is penalised;
-    ``draws`` (rows,): numbers in [0, 1). All shapes are fixed, so that it can be part of a CUDA graph.
+    ``scores`` (rows, tokens): the network's, in any precision; ``used`` (rows, tokens): true where it is
+    penalised; ``draws`` (rows,): numbers in [0, 1). All shapes are fixed, so that it can be part of a CUDA graph.
     """
     scores = scores.float()
     less = torch.where(scores < 0, scores * taste.repetition, scores / taste.repetition)

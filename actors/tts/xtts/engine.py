@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.data import data_folder
+from actors.models import ModelMissing, folder
 from actors.threads import stepping
 from actors.tts.xtts.text import LANGUAGES, pieces
 from streaming.stages import BadInput, Spoken, StageError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MODEL = "xtts-v2"
+PULL = f"avatar models pull {MODEL} --accept-licence"
 INSTALL = "pip install 'realtime-avatar[xtts]'"
 LONGEST_CLIP = 2000
 """Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
@@ -51,7 +53,9 @@ class Xtts:
         half precision; more wait. ``voice``: what "default" means, a name of the model's own or the id of one that was
         brought. The others say how freely it speaks (actors/tts/xtts/choosing.py). Raises StageError.
         """
-        folder = Path(models) if models else data_folder() / "models" / "xtts-v2"
+        place = Path(models) if models else _pulled()
+        if not place.is_dir():  # before the slow import
+            raise StageError(f"there is no XTTS model in {place}; run: {PULL}")
         try:
             from actors.tts.xtts import checkpoint
             from actors.tts.xtts.choosing import Taste
@@ -63,11 +67,11 @@ class Xtts:
             from actors.tts.xtts.vocoder import Vocoder
         except ImportError as error:
             raise StageError(f"the voice xtts needs {error.name}; install it: {INSTALL}") from error
-        if not folder.is_dir():  # before the slow import
-            raise StageError(f"there is no XTTS model in {folder}; run: {checkpoint.PULL}")
-        loaded = checkpoint.load(folder, coqui())
+        loaded = checkpoint.load(place, coqui())
         where = placed(loaded.model, device)
-        self._gpt = Gpt(loaded.model.gpt, rows, Taste(temperature, top_k, top_p, repetition), graph=where.type == "cuda")
+        self._gpt = Gpt(
+            loaded.model.gpt, rows, Taste(temperature, top_k, top_p, repetition), graph=where.type == "cuda"
+        )
         self._together = Together(self._gpt)
         self._vocoder = Vocoder(loaded.model.hifigan_decoder)
         self._speakers = Speakers(loaded, where, voice)
@@ -139,6 +143,14 @@ class Xtts:
 
     def _tokens(self, text: str, code: str) -> list[int]:
         return self._model.tokenizer.encode(text.strip().lower(), lang=code)
+
+
+def _pulled() -> Path:
+    """The folder of the manifest's model. Raises StageError."""
+    try:
+        return folder(MODEL)
+    except (ModelMissing, KeyError) as error:
+        raise StageError(f"there is no XTTS model on this machine; run: {PULL}") from error
 
 
 def _blocks(parts: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.int16]]:

@@ -3,7 +3,8 @@
 On a machine with a CPU build of torch, PyPI's torchaudio links CUDA libraries that are not there and cannot be
 imported; ``transformers`` then fails with it. Nothing of that library is needed here: resampling and mel spectrograms
 are written in torch. So if, and only if, the import fails, it is repeated without the library. coqui-tts also insists
-that ``torchcodec`` is installed, which decodes sound files; recordings reach this engine as samples, so it need not load.
+that ``torchcodec`` is installed, which decodes sound files; recordings come to this engine as samples, so it may be
+broken.
 """
 
 # pyright: reportMissingImports=false

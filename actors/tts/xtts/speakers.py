@@ -72,7 +72,9 @@ class Speakers:
             return self._own[name]
         if not voices.may_be(name):
             own = f"; its own are {', '.join(self._own)}" if self._own else ""
-            told = f"there is no voice {name!r}" if name else "no voice was chosen, and XTTS-v2 has none of its own here"
+            told = (
+                f"there is no voice {name!r}" if name else "no voice was chosen, and XTTS-v2 has none of its own here"
+            )
             raise BadInput(f"{told}; choose one that GET /voices lists{own}")
         at_home = voices.here(name)
         if not at_home and name not in self._sent:

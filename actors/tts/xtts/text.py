@@ -14,7 +14,11 @@ LANGUAGES: Mapping[str, str] = {
 }
 """ISO 639-1 -> the model's own name. Japanese is left out: it needs a dictionary of 250 MB."""
 
-_MARKS = (re.compile(r"[.!?…]+[\"”’')\]]*\s+|[。！？]+[”’』」]?|\n+"), re.compile(r"[,;:—–)]\s+|[，；：、]"), re.compile(r"\s+"))
+_MARKS = (
+    re.compile(r"[.!?…]+[\"”’')\]]*\s+|[。！？]+[”’』」]?|\n+"),
+    re.compile(r"[,;:—–)]\s+|[，；：、]"),
+    re.compile(r"\s+"),
+)
 """What divides a text, the best first; a cut is after the match."""
 
 

@@ -38,7 +38,9 @@ def engine(request: pytest.FixtureRequest) -> Any:
     return MAKERS[request.param]()
 
 
-async def said(voice: Any, text: str = TEXT, seed: int = 1, language: str = "en", name: str = "default") -> list[Spoken]:
+async def said(
+    voice: Any, text: str = TEXT, seed: int = 1, language: str = "en", name: str = "default"
+) -> list[Spoken]:
     return [piece async for piece in voice.speak(text, name, language, seed)]
 
 

@@ -1,5 +1,6 @@
 """Import this first in a test that needs XTTS's networks: where coqui-tts is not installed the file is skipped."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from importlib.util import find_spec

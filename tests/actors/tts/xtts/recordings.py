@@ -7,7 +7,7 @@ import numpy as np
 from actors.tts import voices
 
 
-def pcm24k(number: int, seconds: float = 7) -> bytes:
+def pcm24k(number: int, seconds: float = 1.5) -> bytes:
     """PCM16 at 24 kHz; each number has another pitch."""
     at = np.arange(int(seconds * 24_000)) / 24_000
     tones = sum(np.sin(2 * np.pi * (80 + 25 * number) * k * at) / k for k in range(1, 12))

@@ -1,5 +1,6 @@
 """Weights are read as numbers only, once from what was published and from then on from what was made of it."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import tests.actors.tts.xtts.needs  # isort: skip  # noqa: F401  # skips this file where coqui-tts is missing
@@ -77,15 +78,17 @@ def test_a_folder_that_may_not_be_written_is_read_all_the_same(folder: Path, mon
 def test_what_is_missing_cut_off_or_of_another_model_is_told(folder: Path) -> None:
     whole = (folder / "model.pth").read_bytes()
     (folder / "model.pth").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StageError, match="no checkpoint that is safe to read"):
+    with pytest.raises(StageError, match=r"no checkpoint that is safe to read"):
         load(folder, coqui())
-    torch.save({"model": {"hifigan_decoder.waveform_decoder.conv_pre.weight": torch.zeros(32, 64, 7)}}, folder / "model.pth")
+    torch.save(
+        {"model": {"hifigan_decoder.waveform_decoder.conv_pre.weight": torch.zeros(32, 64, 7)}}, folder / "model.pth"
+    )
     with pytest.raises(StageError, match=r"not a whole XTTS-v2 .*models pull"):
         load(folder, coqui())
     (folder / "model.safetensors").write_bytes(b"\1" * 40)
-    with pytest.raises(StageError, match="cannot be read .*remove it"):
+    with pytest.raises(StageError, match=r"cannot be read .*remove it"):
         load(folder, coqui())
     for name in ("model.safetensors", "model.pth"):
         (folder / name).unlink()
-    with pytest.raises(StageError, match="there is no XTTS model in"):
+    with pytest.raises(StageError, match=r"there is no XTTS model in"):
         load(folder, coqui())

@@ -69,7 +69,8 @@ async def test_a_stored_voice_reaches_an_engine_on_another_machine(
     anna = recordings.brought(4)
     expected = await said(engine, name=anna)
     monkeypatch.setattr(voices, "here", lambda _: False)
-    bound = actors.tts.deployment.deployment.bind("xtts", {"models": str(tiny.folder()), "device": "cpu"})
+    deployment: Any = actors.tts.deployment.deployment
+    bound = deployment.bind("xtts", {"models": str(tiny.folder()), "device": "cpu"})
     handle: Any = serve.run(bound, name="tts", route_prefix=None, _local_testing_mode=True)
     remote = RemoteVoice(cast(DeploymentHandle, handle))
     for path in voices.own_folder().glob("*.safetensors"):
@@ -112,20 +113,21 @@ async def test_no_piece_of_a_long_text_is_longer_than_the_model_reads(engine: Xt
 # ---- what is not there -------------------------------------------------------------------------------------
 
 
-def test_without_a_model_one_line_says_how_to_get_it(tmp_path: Path) -> None:
-    line = r"there is no XTTS model in .*; run: avatar models pull xtts-v2 --accept-licence$"
-    with pytest.raises(StageError, match=line):
-        resolve("tts", "xtts")()
-    with pytest.raises(StageError, match="no config.json.*models pull"):
+def test_without_a_model_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for arguments in ({}, {"models": str(tmp_path / "nowhere")}):
+        with pytest.raises(StageError, match=r"no XTTS model .*; run: avatar models pull xtts-v2 --accept-licence$"):
+            resolve("tts", "xtts")(**arguments)
+    with pytest.raises(StageError, match=r"no config.json.*models pull"):
         Xtts(tmp_path, device="cpu")
 
 
 async def test_refusals_name_what_there_is(engine: Xtts) -> None:
-    with pytest.raises(BadInput, match="does not speak 'de'; choose one of en, es, zh"):
+    with pytest.raises(BadInput, match=r"does not speak 'de'; choose one of en, es, zh"):
         await said(engine, language="de")
     with pytest.raises(BadInput, match=f"there is no voice 'shimmer'; .*its own are {tiny.OWN}"):
         await said(engine, name="shimmer")
-    with pytest.raises(StageError, match="cannot run on 'tpu'"):
+    with pytest.raises(StageError, match=r"cannot run on 'tpu'"):
         tiny.xtts(device="tpu")
-    with pytest.raises(BadInput, match="there is no voice 'nobody'"):
+    with pytest.raises(BadInput, match=r"there is no voice 'nobody'"):
         tiny.xtts(voice="nobody")

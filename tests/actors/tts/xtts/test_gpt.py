@@ -1,5 +1,6 @@
 """The transformer's loop gives coqui-tts's own tokens; what is drawn belongs to its request alone."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import tests.actors.tts.xtts.needs  # isort: skip  # noqa: F401  # skips this file where coqui-tts is missing

@@ -21,7 +21,11 @@ def test_what_fits_is_not_cut() -> None:
 def test_a_cut_is_after_as_many_sentences_as_fit_else_after_a_comma_else_between_words() -> None:
     assert list(pieces("One two. Three four! Five six.", within(21))) == ["One two. Three four!", "Five six."]
     assert list(pieces("First, second, third and fourth", within(16))) == ["First, second,", "third and fourth"]
-    assert list(pieces("seven words without any mark at all", within(14))) == ["seven words", "without any", "mark at all"]
+    assert list(pieces("seven words without any mark at all", within(14))) == [
+        "seven words",
+        "without any",
+        "mark at all",
+    ]
     assert list(pieces("你好。我在这里，你可以问我。", within(8))) == ["你好。", "我在这里，", "你可以问我。"]
     assert list(pieces("abcdefghij", within(4))) == ["abcd", "efgh", "ij"]
 

@@ -1,5 +1,6 @@
 """The vocoder in parts gives the samples of the whole, which are those of coqui-tts's own decoder."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import tests.actors.tts.xtts.needs  # isort: skip  # noqa: F401  # skips this file where coqui-tts is missing

@@ -3,6 +3,7 @@
 The seed is fixed, so its sound is always the same noise; two layers of 64 channels, and a vocoder 32 channels wide.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import json
