@@ -19,5 +19,5 @@ class Skill:
     """Its own voices: name -> language, ISO 639-1."""
 
 
-SKILLS = {"hibari": Skill(clones=False, voices={"default": "en"}), "xtts": Skill(clones=True)}
+SKILLS = {"hibari": Skill(clones=False, voices={"default": "en"}), "xtts": Skill(clones=True, voices={"default": "en"})}
 """Engine name -> its skill. An engine that is not listed speaks with what it knows, and clones nothing."""

@@ -235,6 +235,21 @@ async def test_a_voice_that_only_the_gateways_machine_has_travels_with_the_call_
         assert [_ async for _ in tts.speak("Hello", voices.identity(second), "en", 1)]
 
 
+@pytest.mark.parametrize("wrap", [of_task, lambda cause: of_task(cause).as_instanceof_cause()])
+async def test_what_a_replica_lacks_is_understood_as_ray_wraps_it(wrap: Any) -> None:
+    anna = brought(b"\7\0" * 24_000)
+    lacks, speaks = Response([], wrap(voices.VoiceAbsent("no voice"))), Response([Spoken(b"\1\0")])
+    handle = Handle(lacks)
+    stream = RemoteVoice(cast(DeploymentHandle, handle)).speak("Hello", anna, "en", 1)
+    lacks.cancel = lambda: setattr(handle, "response", speaks)  # type: ignore[method-assign]
+    assert [piece async for piece in stream] == [Spoken(b"\1\0")]
+    assert [given for _, given in handle.calls] == [
+        ("Hello", anna, "en", 1),
+        ("Hello", anna, "en", 1, b"\7\0" * 24_000),
+    ]
+    assert speaks.cancelled == 1
+
+
 async def test_a_recording_is_not_sent_to_a_replica_that_has_the_voice_nor_to_an_engine_that_copies_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

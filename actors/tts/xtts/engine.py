@@ -74,6 +74,7 @@ class Xtts:
         )
         self._together = Together(self._gpt)
         self._vocoder = Vocoder(loaded.model.hifigan_decoder)
+        self._vocoder.warm()
         self._speakers = Speakers(loaded, where, voice)
         self._model: Any = loaded.model
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="xtts")

@@ -55,7 +55,7 @@ def works(lengths: tuple[float, ...]) -> list[Work]:
         decoder = vocoder(package, package.XttsConfig().model_args, WIDTH).eval().requires_grad_(False)
         latents, speaker = torch.randn(round(max(lengths) * TOKENS_S), 1024), torch.randn(1, 512, 1)
     voice = Vocoder(decoder)
-    voice.whole(latents[: CHUNKS[0]], speaker)  # libraries choose their kernels first
+    voice.warm()
     return [_work(voice, latents[: round(seconds * TOKENS_S)], speaker, seconds) for seconds in lengths]
 
 

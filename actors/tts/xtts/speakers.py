@@ -30,7 +30,7 @@ from streaming.stages import BadInput
 log = logging.getLogger(__name__)
 
 _KEPT = 32
-"""Voices whose conditioning stays in memory: 4 MB."""
+"""Voices whose conditioning stays in memory, 4 MB, and recordings that came with a call, up to 46 MB."""
 _PROMPT_S, _CHUNK_S, _EMBEDDED_S = 30, 4, 30
 """Seconds of a recording that make the prompt, in how long parts, and that make the embedding."""
 

@@ -63,6 +63,11 @@ class Vocoder:
         sound = self._network(frames.T[None].to(self._like), g=speaker.to(self._like))
         return sound[0, 0].float().cpu().numpy()
 
+    def warm(self) -> None:
+        """Decode a first chunk of nothing: libraries choose their kernels, and nobody waits for it later."""
+        speaker = torch.zeros(1, self._network.cond_layer.in_channels, 1)
+        self.whole(torch.zeros(CHUNKS[0], self._network.conv_pre.in_channels), speaker)
+
     def whole(self, latents: torch.Tensor, speaker: torch.Tensor) -> Sound:
         """A text decoded at once."""
         return self.decode(latents, speaker, 0, self.frames(len(latents)), 0, len(latents) - 1)

@@ -26,11 +26,16 @@ OWN = "ada"
 
 
 @cache
+def _made() -> tempfile.TemporaryDirectory[str]:
+    """Erased when the tests end."""
+    made = tempfile.TemporaryDirectory(prefix="tiny-xtts-")
+    save(Path(made.name))
+    return made
+
+
 def folder() -> Path:
     """The folder as `avatar models pull` would leave it."""
-    made = Path(tempfile.mkdtemp(prefix="tiny-xtts-"))
-    save(made)
-    return made
+    return Path(_made().name)
 
 
 def xtts(**wishes: Any) -> Xtts:
