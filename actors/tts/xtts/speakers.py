@@ -51,7 +51,7 @@ class Speakers:
     def __init__(self, loaded: Loaded, device: torch.device, usual: str = "") -> None:
         """``usual``: what the name "default" means; empty is the model's first own voice. Raises BadInput."""
         self._model, self._identity, self._device = loaded.model, loaded.identity, device
-        self._own = {name: Speaker(*(part.float().to(device) for part in one)) for name, one in loaded.own.items()}
+        self._own = {name: _settled(*(part.to(device) for part in one)) for name, one in loaded.own.items()}
         self._usual = usual or next(iter(self._own), "")
         self._known: OrderedDict[str, Speaker] = OrderedDict()
         self._sent: OrderedDict[str, bytes] = OrderedDict()
@@ -96,7 +96,7 @@ class Speakers:
         path = self._place(name, pcm24k)
         try:
             found = load_file(str(path), device=str(self._device))
-            return Speaker(found["prompt"], found["embedding"])
+            return _settled(found["prompt"], found["embedding"])
         except FileNotFoundError:
             pass
         except (SafetensorError, KeyError) as error:
@@ -114,7 +114,13 @@ class Speakers:
         sound = torch.from_numpy(np.frombuffer(pcm24k, "<i2").astype(np.float32) / 32_768)[None]
         prompt = self._model.get_gpt_cond_latents(sound, RATE, length=_PROMPT_S, chunk_length=_CHUNK_S)
         embedding = self._model.get_speaker_embedding(sound[:, : _EMBEDDED_S * RATE], RATE)
-        return Speaker(prompt.clone().float(), embedding.clone().float())
+        return _settled(prompt, embedding)
+
+
+def _settled(prompt: torch.Tensor, embedding: torch.Tensor) -> Speaker:
+    """Memory of their own, aligned and in order: from a file they are neither, and then the last bits differ."""
+    first, second = (torch.empty(part.shape, device=part.device).copy_(part) for part in (prompt, embedding))
+    return Speaker(first, second)
 
 
 def _write(path: Path, speaker: Speaker) -> None:
