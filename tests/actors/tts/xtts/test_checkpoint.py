@@ -57,6 +57,24 @@ def test_a_newer_model_is_converted_again(folder: Path) -> None:
     assert load(folder, coqui()).identity != first.identity
 
 
+def test_the_names_that_older_torch_gave_a_normed_weight_are_understood(folder: Path) -> None:
+    """XTTS-v2 was saved so, and with the transformer's weights under a second name."""
+    first = load(folder, coqui()).model.state_dict()
+    (folder / "model.safetensors").unlink()
+    published = torch.load(folder / "model.pth", weights_only=True)["model"]
+    for name in list(published):
+        if ".parametrizations.weight.original" in name:
+            older = name.replace(".parametrizations.weight.original0", ".weight_g")
+            older = older.replace(".parametrizations.weight.original1", ".weight_v")
+            published[older] = published.pop(name)
+    published["gpt.gpt.wte.weight"] = published["gpt.mel_embedding.weight"]
+    published["gpt.gpt_inference.lm_head.1.weight"] = published["gpt.mel_head.weight"]
+    torch.save({"model": published}, folder / "model.pth")
+    again = load(folder, coqui()).model.state_dict()
+    assert again.keys() == first.keys()
+    assert all(torch.equal(tensor, first[name]) for name, tensor in again.items())
+
+
 @pytest.mark.parametrize("name", ["model.pth", "speakers_xtts.pth"])
 def test_code_in_a_file_of_weights_is_not_run(folder: Path, tmp_path: Path, name: str) -> None:
     torch.save({"model": Evil(tmp_path / "ran")}, folder / name)
