@@ -47,7 +47,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_voice_speaks_alone_together_and_with_whatever_recording(python: Path) -> None:
-    done = run(python, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *TESTS)
+    done = run(python, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-o", "timeout=300", *TESTS)
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr
     assert done.returncode == 0, done.stdout[-3000:]
     assert "skipped" not in last, done.stdout[-3000:]

@@ -114,6 +114,7 @@ async def test_no_piece_of_a_long_text_is_longer_than_the_model_reads(engine: Xt
 
 
 def test_without_a_model_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AVATAR_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for arguments in ({}, {"models": str(tmp_path / "nowhere")}):
         with pytest.raises(StageError, match=r"no XTTS model .*; run: avatar models pull xtts-v2 --accept-licence$"):
