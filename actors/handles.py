@@ -28,6 +28,7 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
+from actors.tts.voices import VoiceAbsent, VoiceUnknown, find, here, may_be
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, FramePacket
 from streaming.stages import (
     Avatar,
@@ -80,15 +81,43 @@ class RemoteResponder:
 
 
 class RemoteVoice:
-    """``Voice`` over the deployment ``tts``."""
+    """``Voice`` over the deployment ``tts``.
+
+    A voice that somebody brought lies in this process's library, and the replica may be on another machine. If it does
+    not have the recording it says so before its first sound, and the call is repeated with it (30 s are 1.4 MB).
+    """
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._call = _Call("tts", handle, "speak")
 
-    def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncGenerator[Spoken]:
-        """Raises BadInput for a text that does not fit into one message."""
-        what = f"{len(text)} characters; cut the text into clips"
-        return self._call.stream(4 * len(text), what, text, voice, language, seed)
+    async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncGenerator[Spoken]:
+        """Raises BadInput for a text that does not fit into one message, or a voice that was erased or never was."""
+        if may_be(voice) and not await asyncio.to_thread(here, voice):  # elsewhere it may live on for a while
+            raise BadInput(f"no voice is called {voice!r}; GET /voices lists those that there are")
+        given = (text, voice, language, seed)
+        try:
+            async with aclosing(self._stream(*given)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        except VoiceAbsent:
+            recording = await asyncio.to_thread(_recording, voice)
+        async with aclosing(self._stream(*given, recording)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _stream(self, text: str, *rest: Any) -> AsyncGenerator[Spoken]:
+        carried = sum(len(part) for part in rest if isinstance(part, bytes))
+        return self._call.stream(
+            4 * len(text) + carried, f"{len(text)} characters; cut the text into clips", text, *rest
+        )
+
+
+def _recording(voice: str) -> bytes:
+    try:
+        return find(voice).pcm24k()
+    except VoiceUnknown as error:
+        raise BadInput(f"{error}; GET /voices lists those that there are") from None
 
 
 class RemoteFace:

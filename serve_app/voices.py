@@ -1,5 +1,8 @@
 """The voice library: a recording that somebody brings is measured, and kept if it is good enough to be copied.
 
+Before that the silence at its ends is cut off, but for 0.2 s; what is kept is as loud as every other voice: the frames
+with a voice have an RMS of -23 dBFS, or less where its peaks would pass -1 dBFS.
+
 What is measured, in frames of 32 ms that Silero judges: ``seconds`` of the recording; ``speech``, the share of frames
 with a voice (probability 0.5 and more); ``level``, the RMS of these frames in dBFS; ``clipped``, the share of samples
 at the end of the scale; ``snr`` in dB, the mean power of the frames with a voice, less the noise, over the noise. The
@@ -32,6 +35,10 @@ LEAST_LEVEL, MOST_LEVEL = -38.0, -8.0
 MOST_CLIPPED = 0.001
 LEAST_SNR = 15.0
 """dB."""
+KEPT_LEVEL, KEPT_PEAK = -23.0, -1.0
+"""dBFS, of what is kept."""
+MARGIN_S = 0.2
+"""Left of the silence at either end."""
 LANGUAGES = ("en", "zh", "es")
 LONGEST_NAME = 80
 
@@ -64,7 +71,8 @@ class Measures:
         found: dict[str, str] = {}
         if not SHORTEST_S <= self.seconds <= LONGEST_S:
             found["seconds"] = (
-                f"The recording is {self.seconds:.1f} s long; {SHORTEST_S:g} to {LONGEST_S:g} s are needed."
+                f"The recording is {self.seconds:.1f} s long without the silence at its ends; "
+                f"{SHORTEST_S:g} to {LONGEST_S:g} s are needed."
             )
         if self.speech < LEAST_SPEECH:
             found["speech"] = (
@@ -126,10 +134,11 @@ def add(recording: bytes, name: str, language: str) -> tuple[voices.Brought, boo
 
     The same samples are the same voice; it keeps its first name. Raises VoiceRefused, OSError.
     """
-    pcm24k, pcm16k = _samples(recording, RATE), _samples(recording, MIC_RATE)
+    pcm24k, pcm16k = _trimmed(_samples(recording, RATE), _samples(recording, MIC_RATE))
     measures = measure(pcm16k)
     if faults := measures.faults():
         raise VoiceRefused(faults)
+    pcm24k = _levelled(pcm24k, measures.level)
     voice_id = voices.identity(pcm24k)
     try:
         return voices.find(voice_id), False
@@ -146,6 +155,25 @@ def add(recording: bytes, name: str, language: str) -> tuple[voices.Brought, boo
     )
     voices.store(voice, pcm24k)
     return voice, True
+
+
+def _trimmed(pcm24k: bytes, pcm16k: bytes) -> tuple[bytes, bytes]:
+    """The same recording at two rates, from shortly before its first voice to shortly after its last."""
+    sound = np.frombuffer(pcm16k, "<i2")
+    voiced = np.flatnonzero(_silero().track(sound.astype(np.int16)) >= 0.5)
+    if not voiced.size:
+        return pcm24k, pcm16k
+    begin = max(0.0, voiced[0] * FRAME / MIC_RATE - MARGIN_S)
+    end = (voiced[-1] + 1) * FRAME / MIC_RATE + MARGIN_S
+    edges = [slice(2 * round(begin * rate), 2 * round(end * rate)) for rate in (RATE, MIC_RATE)]
+    return pcm24k[edges[0]], pcm16k[edges[1]]
+
+
+def _levelled(pcm24k: bytes, level: float) -> bytes:
+    """As loud as every voice that is kept; ``level`` is what it measures, in dBFS."""
+    sound = np.frombuffer(pcm24k, "<i2").astype(np.float64)
+    gain = min(KEPT_LEVEL - level, KEPT_PEAK - 20 * float(np.log10(max(np.abs(sound).max(), 1) / _FULL)))
+    return np.rint(sound * 10 ** (gain / 20)).astype("<i2").tobytes()
 
 
 def _samples(recording: bytes, rate: int) -> bytes:

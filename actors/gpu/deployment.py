@@ -44,9 +44,11 @@ class Shared:
             async for transcript in transcripts:
                 yield transcript
 
-    async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
-        """``streaming.stages.Voice.speak``."""
-        async with aclosing(self._stages["tts"].speak(text, voice, language, seed)) as pieces:
+    async def speak(
+        self, text: str, voice: str, language: str, seed: int, recording: bytes | None = None
+    ) -> AsyncIterator[Spoken]:
+        """``actors.tts.deployment.Speech.speak``."""
+        async with aclosing(self._stages["tts"].speak(text, voice, language, seed, recording)) as pieces:
             async for piece in pieces:
                 yield piece
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-ENGINES = {"hibari": "actors.tts.hibari:Hibari"}
+ENGINES = {"hibari": "actors.tts.hibari:Hibari", "xtts": "actors.tts.xtts.engine:Xtts"}
 """Name in the settings -> "module:Class", imported only when it is asked for (actors.engines.resolve)."""
 
 
@@ -19,5 +19,5 @@ class Skill:
     """Its own voices: name -> language, ISO 639-1."""
 
 
-SKILLS = {"hibari": Skill(clones=False, voices={"default": "en"})}
+SKILLS = {"hibari": Skill(clones=False, voices={"default": "en"}), "xtts": Skill(clones=True, voices={"default": "en"})}
 """Engine name -> its skill. An engine that is not listed speaks with what it knows, and clones nothing."""

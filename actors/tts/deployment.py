@@ -14,7 +14,7 @@ from ray import serve
 
 from actors.metering import recorder
 from actors.replica import Replica
-from streaming.stages import Spoken, Voice
+from streaming.stages import Spoken, StageError, Voice
 
 HUNG_S = 30.0
 """One piece of speech takes less than a second; calls before it may have to be finished first."""
@@ -27,11 +27,24 @@ class Speech:
         self._replica = Replica("tts", engine, arguments, HUNG_S, recorder().record)
         self._engine: Voice = self._replica.engine
 
-    async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
-        """``streaming.stages.Voice.speak``; engines yield 100-200 ms a piece, 5-10 kB, which is a good message."""
+    async def speak(
+        self, text: str, voice: str, language: str, seed: int, recording: bytes | None = None
+    ) -> AsyncIterator[Spoken]:
+        """``streaming.stages.Voice.speak``; engines yield 100-200 ms a piece, 5-10 kB, which is a good message.
+
+        ``recording``: PCM16 at 24 kHz of a voice that somebody brought, for an engine that said VoiceAbsent.
+        """
+        if recording is not None:
+            self._learn(recording)
         async with aclosing(self._replica.over(self._engine.speak(text, voice, language, seed))) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def _learn(self, recording: bytes) -> None:
+        learn = getattr(self._engine, "learn", None)
+        if learn is None:
+            raise StageError("this voice engine copies no voices; choose one that does (tts.engine)")
+        learn(recording)
 
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""

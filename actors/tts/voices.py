@@ -1,7 +1,8 @@
 """Voices that people brought: a recording and what is known of it, named after its samples, never changed.
 
-An engine that clones finds the recording here by its id. Whether a recording is good enough is decided in
-serve_app/voices.py.
+An engine that clones finds the recording here by its id. On another machine, whose library does not have it, the engine
+raises VoiceAbsent, and actors/handles.py repeats the call with the recording. Whether a recording is good enough is
+decided in serve_app/voices.py.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from actors.data import data_folder
+from streaming.stages import BadInput
 
 _ID = re.compile(r"voice-[0-9a-f]{20}")
 
 
 class VoiceUnknown(LookupError):
     """There is no voice of that id."""
+
+
+class VoiceAbsent(BadInput):
+    """This machine does not have the recording; the same call may be repeated with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Brought:
 
 
 def own_folder() -> Path:
-    """Where they lie; every replica of a voice that clones needs to see it."""
+    """Where they lie, beside what engines made of them; gateways of one service need to see the same one."""
     return data_folder() / "voices"
 
 
@@ -65,10 +71,19 @@ def library() -> dict[str, Brought]:
 
 def find(voice_id: str) -> Brought:
     """One voice. Raises VoiceUnknown."""
-    path = own_folder() / f"{voice_id}.json"
-    if not _ID.fullmatch(voice_id) or not path.is_file():
+    if not here(voice_id):
         raise VoiceUnknown(f"no voice is called {voice_id!r}")
-    return _read(path)
+    return _read(own_folder() / f"{voice_id}.json")
+
+
+def may_be(name: str) -> bool:
+    """Whether ``name`` is the id of a voice that somebody brought, here or elsewhere."""
+    return _ID.fullmatch(name) is not None
+
+
+def here(voice_id: str) -> bool:
+    """Whether this machine's library has it."""
+    return may_be(voice_id) and (own_folder() / f"{voice_id}.json").is_file()
 
 
 def store(voice: Brought, pcm24k: bytes) -> None:
@@ -86,10 +101,10 @@ def store(voice: Brought, pcm24k: bytes) -> None:
 
 
 def remove(voice_id: str) -> None:
-    """Erase a voice. Raises VoiceUnknown."""
+    """Erase a voice, and what engines made of it. Raises VoiceUnknown."""
     voice = find(voice_id)
-    for ending in ("json", "pcm"):
-        (own_folder() / f"{voice.id}.{ending}").unlink(missing_ok=True)
+    for path in (own_folder() / f"{voice.id}.json", *own_folder().glob(f"{voice.id}.*")):
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Brought:

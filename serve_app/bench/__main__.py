@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from actors.tts.hibari import Hibari
@@ -22,6 +23,7 @@ from serve_app.bench.rendering import rendering
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
 from serve_app.bench.table import Result, write_section
+from serve_app.bench.vocoder import vocoder
 from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
@@ -34,6 +36,7 @@ NAMES = (
     "ray",
     "barge",
     "silence",
+    "vocoder",
     "browser",
     "soak",
     "sampler",
@@ -57,6 +60,8 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:
         yield await gateway(quick=quick)
+    if "vocoder" in names:
+        yield vocoder(quick=quick)
     if not ({"latency", "costs", "ray", "barge", "silence"} | BROWSED) & set(names):
         return
     stages = app.build_stages(settings)
@@ -83,15 +88,19 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
 
 def _possible() -> list[str]:
     """Everything that can be measured here."""
+    left_out: set[str] = set()
+    if find_spec("TTS") is None:
+        print("vocoder: left out, coqui-tts is not installed here (pip install 'realtime-avatar[xtts]')")
+        left_out.add("vocoder")
     try:
         from serve_app.bench.browser import chromium
 
         if chromium():
-            return list(NAMES)
+            return [name for name in NAMES if name not in left_out]
         print("browser, soak: left out, there is no Chromium on this machine (Debian: apt-get install chromium)")
     except ImportError:
         print("browser, soak: left out, Playwright is not installed here (pip install playwright)")
-    return [name for name in NAMES if name not in BROWSED]
+    return [name for name in NAMES if name not in BROWSED | left_out]
 
 
 async def _run(chosen: argparse.Namespace) -> bool:

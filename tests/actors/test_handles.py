@@ -19,8 +19,9 @@ import actors.face.deployment
 import actors.llm.deployment
 import actors.tts.deployment
 from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
+from actors.tts import voices
 from streaming.media import FRAME, MIC_RATE
-from streaming.stages import BadInput, FaceState, Said, Span, StageError, StageLost, TextDelta
+from streaming.stages import BadInput, FaceState, Said, Span, Spoken, StageError, StageLost, TextDelta
 from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
 
 MINUTE = bytes(2 * 60 * MIC_RATE)
@@ -197,6 +198,68 @@ async def test_each_deployment_passes_its_engines_stream_on(monkeypatch: pytest.
     items = [_ async for _ in face.animate(*drawn)]
     assert items == [_ async for _ in Mask().animate(*drawn)]
     assert items[-1] == FaceState("mask", 6 * FRAME, b"")
+
+
+class Abroad:
+    """A voice on another machine: it speaks with a recording, and has only those that came with a call."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, bytes] = {}
+
+    def learn(self, pcm24k: bytes) -> None:
+        self.sent[voices.identity(pcm24k)] = pcm24k
+
+    async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
+        if voice not in self.sent:
+            raise voices.VoiceAbsent(f"no voice is called {voice!r}")
+        yield Spoken(self.sent[voice])
+
+
+def brought(pcm: bytes) -> str:
+    """The id of a voice that is in this machine's library."""
+    voices.store(voices.Brought(voices.identity(pcm), "Anna", "en", "2026-01-01", "00", True, {}), pcm)
+    return voices.identity(pcm)
+
+
+async def test_a_voice_that_only_the_gateways_machine_has_travels_with_the_call_that_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tts = RemoteVoice(deployed(actors.tts.deployment, "tts", "tests.actors.test_handles:Abroad", monkeypatch))
+    second, anna = bytes(48_000), brought(b"\5\0" * 720_000)
+    said = [piece async for piece in tts.speak("Hello", anna, "en", 1)]
+    assert said == [Spoken(b"\5\0" * 720_000)], "30 s fit into one message"
+    voices.remove(anna)
+    with pytest.raises(BadInput, match=rf"no voice is called '{anna}'; GET /voices lists"):
+        assert [_ async for _ in tts.speak("Hello", anna, "en", 1)], "the replica still has it, and must not use it"
+    with pytest.raises(BadInput, match="no voice is called"):
+        assert [_ async for _ in tts.speak("Hello", voices.identity(second), "en", 1)]
+
+
+@pytest.mark.parametrize("wrap", [of_task, lambda cause: of_task(cause).as_instanceof_cause()])
+async def test_what_a_replica_lacks_is_understood_as_ray_wraps_it(wrap: Any) -> None:
+    anna = brought(b"\7\0" * 24_000)
+    lacks, speaks = Response([], wrap(voices.VoiceAbsent("no voice"))), Response([Spoken(b"\1\0")])
+    handle = Handle(lacks)
+    stream = RemoteVoice(cast(DeploymentHandle, handle)).speak("Hello", anna, "en", 1)
+    lacks.cancel = lambda: setattr(handle, "response", speaks)  # type: ignore[method-assign]
+    assert [piece async for piece in stream] == [Spoken(b"\1\0")]
+    assert [given for _, given in handle.calls] == [
+        ("Hello", anna, "en", 1),
+        ("Hello", anna, "en", 1, b"\7\0" * 24_000),
+    ]
+    assert speaks.cancelled == 1
+
+
+async def test_a_recording_is_not_sent_to_a_replica_that_has_the_voice_nor_to_an_engine_that_copies_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    anna = brought(b"\6\0" * 24_000)
+    handle = Handle(Response([Spoken(b"")]))
+    assert [_ async for _ in RemoteVoice(cast(DeploymentHandle, handle)).speak("Hello", anna, "en", 1)]
+    assert handle.calls == [("speak", ("Hello", anna, "en", 1))]
+    hum = actors.tts.deployment.Speech("hibari", {})
+    with pytest.raises(StageError, match=r"copies no voices; choose one that does \(tts\.engine\)"):
+        assert [_ async for _ in hum.speak("Hello", anna, "en", 1, b"\6\0")]
 
 
 async def test_what_a_persona_knows_crosses_a_handle_with_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
