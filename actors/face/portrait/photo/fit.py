@@ -39,6 +39,8 @@ class Fitted:
     pixels: Pixels
     points: Points
     """(478, 2) landmarks."""
+    depth: Points
+    """(478,) how near each is, on the same scale."""
     notes: tuple[str, ...]
     """What is not as good as it could be, a sentence each."""
 
@@ -61,7 +63,8 @@ def fit(found: Found) -> Fitted:
         )
     if np.count_nonzero(there) < 0.97 * there.size:
         notes.append("the picture is tightly cut: what lies beyond its edge is made up and blurred")
-    return Fitted(_continued(np.asarray(pixels, np.uint8), there), points, tuple(notes))
+    depth = found.points[:, 2] * float(np.hypot(*matrix[0, :2]))
+    return Fitted(_continued(np.asarray(pixels, np.uint8), there), points, depth, tuple(notes))
 
 
 def _check(found: Found) -> None:

@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 import cv2
 import numpy as np
 
-from actors.face.avatars import ABOUT, PORTRAIT
+from actors.face.avatars import ABOUT, MESH, PORTRAIT
 from actors.face.landmarks import Found
 from actors.face.portrait.idle import write_clip
 from actors.face.portrait.photo import lids, mesh
@@ -87,6 +87,9 @@ def _write_pictures(fitted: Fitted, folder: Path) -> None:
     _write(folder / "lids.png", blink)
     _write(folder / "preview.png", np.asarray(small, np.uint8))
     _write(folder / PORTRAIT, mouth.closed, cv2.IMWRITE_JPEG_QUALITY, 88)
+    np.savez(
+        folder / MESH, allow_pickle=False, points=np.column_stack([fitted.points, fitted.depth]).astype(np.float32)
+    )
     (folder / "rig.toml").write_text(rig_text(fitted.points, mouth, eyes, box, inner), "utf-8")
 
 
