@@ -3,6 +3,8 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from tests.actors.face.ditto.needs import torch
@@ -39,5 +41,5 @@ def networks(seed: int = 0) -> Networks:
     return Networks(parts, hear, side=SIDE)
 
 
-def ditto(seed: int = 0) -> Ditto:
-    return Ditto(networks=networks(seed))
+def ditto(seed: int = 0, folder: Path | None = None, weights: str = "") -> Ditto:
+    return Ditto(networks=networks(seed), folder=folder, weights=weights)
