@@ -46,10 +46,10 @@ class Shelf:
             log.warning("%s cannot be read and is made again: %s", self._folder / name, error)
             return None
 
-    def keep(self, name: str, data: bytes) -> None:
-        """Keep bytes. A disk that takes none costs only that they are made again: it is said, and work goes on."""
+    def keep(self, name: str, data: bytes) -> Path | None:
+        """Keep bytes; where they lie. None where they do not: that is said, and costs only that they are made again."""
         if self._folder is None:
-            return
+            return None
         part: Path | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -58,10 +58,12 @@ class Shelf:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             os.replace(part, self._folder / name)
+            return self._folder / name
         except OSError as error:
             log.warning("%s is not kept, and will be made again: %s", self._folder / name, error)
             if part is not None:
                 part.unlink(missing_ok=True)
+            return None
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
         """Arrays that ``keep_arrays`` kept; None where there are none. Nothing is unpickled."""
