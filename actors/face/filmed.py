@@ -56,10 +56,11 @@ def find_faces(film: bytes, command: tuple[str, ...], time_s: float = TIME_S) ->
         alarm = threading.Timer(time_s, worker.kill)
         alarm.start()
         try:
-            told = 0
-            for told, face in enumerate(_read(worker, json.dumps(asked).encode()), 1):
+            silent = True
+            for face in _read(worker, json.dumps(asked).encode()):
+                silent = False
                 yield face
-            if worker.wait() == 0 and not told:
+            if worker.wait() == 0 and silent:
                 raise LandmarksMissing(f"the part that finds faces said nothing; make it again: {landmarks.SETUP}")
             if worker.returncode:
                 if not alarm.is_alive():

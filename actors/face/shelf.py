@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,14 @@ def shelf(avatar_id: str) -> Shelf:
 def clear(avatar_id: str) -> None:
     """Erase all that is kept of an avatar on this machine."""
     shutil.rmtree(_root() / avatar_id, ignore_errors=True)
+
+
+def prune(known: Container[str]) -> None:
+    """Erase what is kept of avatars that there are no more: they may have been erased on another machine."""
+    root = _root()
+    for folder in root.iterdir() if root.is_dir() else ():
+        if folder.name not in known:
+            clear(folder.name)
 
 
 def _root() -> Path:

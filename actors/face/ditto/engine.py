@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from actors.face import shelf
-from actors.face.avatars import DEFAULT, find
+from actors.face.avatars import DEFAULT, find, library
 from actors.face.coders import Coders, Picture
 from actors.face.ditto import loop, reply
 from actors.face.ditto import memory as memories
@@ -78,6 +78,7 @@ class Ditto:
         self._faces: OrderedDict[tuple[str, int, int], Ready] = OrderedDict()
         self._coders = Coders()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="ditto")
+        shelf.prune(library(self._folder))
         self.avatar: Avatar = find(DEFAULT, self._folder).avatar
         self._face(self.avatar)
 

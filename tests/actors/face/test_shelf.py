@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from actors.face.avatars import BUILT_IN, DEFAULT, own_folder, remove
-from actors.face.shelf import Shelf, name_of, shelf, weights
+from actors.face.shelf import Shelf, name_of, prune, shelf, weights
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,14 @@ def test_it_is_there_for_the_next_process_and_gone_with_the_avatar() -> None:
     remove("own-1")
     assert shelf("own-1").read("idle.mp4") is None and shelf("own-1").arrays("place.npz") is None
     assert shelf("default").read("idle.mp4") == b"another's"
+
+
+def test_what_is_kept_of_avatars_erased_elsewhere_goes_too() -> None:
+    prune({})  # there is nothing yet
+    for name in ("own-1", "own-2"):
+        shelf(name).keep("idle.mp4", b"clip")
+    prune({"own-2": None})
+    assert shelf("own-1").read("idle.mp4") is None and shelf("own-2").read("idle.mp4") == b"clip"
 
 
 def test_what_is_broken_is_made_again_and_nothing_is_unpickled(home: Path, caplog: pytest.LogCaptureFixture) -> None:
