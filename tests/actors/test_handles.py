@@ -17,6 +17,7 @@ from ray.serve.handle import DeploymentHandle
 import actors.asr.deployment
 import actors.face.deployment
 import actors.llm.deployment
+import actors.replica
 import actors.tts.deployment
 from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
 from streaming.media import FRAME, MIC_RATE
@@ -246,5 +247,5 @@ async def test_a_replica_whose_engine_draws_no_loop_gives_nothing(monkeypatch: p
             return avatar.id.encode()
 
     for engine, drawn in ((Mask, b""), (Drawing, AVATAR.id.encode())):
-        monkeypatch.setattr(actors.face.deployment, "resolve", lambda stage, name, engine=engine: engine)
+        monkeypatch.setattr(actors.replica, "resolve", lambda stage, name, engine=engine: engine)
         assert await actors.face.deployment.Picture("stub", {}).idle(AVATAR) == drawn
