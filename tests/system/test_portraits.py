@@ -202,7 +202,7 @@ def service(worker: tuple[str, ...]) -> Iterator[str]:
 
 def test_a_portrait_is_sent_seen_and_speaks(service: str, tmp_path: Path) -> None:
     data: dict[str, Any] = {"name": "Anna", "consent": "true"}
-    with httpx.Client(base_url=service, timeout=60) as client:
+    with httpx.Client(base_url=service, timeout=100) as client:
         picture = turned(cv2.flip(portrait(), 1))
         answer = client.post("/avatars", files={"file": ("x.txt", picture, "text/plain")}, data=data)
         assert answer.status_code == 201, answer.text
