@@ -125,6 +125,7 @@ class RemoteFace:
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._call = _Call("face", handle, "animate")
+        self._handle = handle
 
     async def animate(
         self, span: Span, avatar: Avatar, state: FaceState | None
@@ -136,6 +137,24 @@ class RemoteFace:
             async for group in groups:
                 for item in group:
                     yield item
+
+    async def idle(self, avatar: Avatar) -> bytes:
+        """The idle loop that the face draws, an MP4; nothing if its engine draws none. Raises StageError, StageLost."""
+        response = self._handle.idle.remote(avatar)
+        try:
+            return await response
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StageLost("face stopped in the middle of a call") from None
+        except Exception as error:
+            told = _told("face", error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            response.cancel()
 
 
 def connect(application: str, deployment: str | None = None) -> DeploymentHandle:

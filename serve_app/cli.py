@@ -208,8 +208,13 @@ def _add_portrait(commands: _Commands) -> None:
     portrait: _Parser = commands.add_parser("portrait", help="faces of one's own", description="Faces of one's own.")
     orders = portrait.add_subparsers(title="orders", metavar="ORDER", required=True)
     _command(orders, "setup", _portrait("setup"), "install what finds faces in pictures, apart from everything else")
-    add = _command(orders, "add", _portrait("add"), "make an avatar of a picture, and print its id")
-    add.add_argument("picture", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP with one face from the front")
+    add = _command(orders, "add", _portrait("add"), "make an avatar of a picture or a film, and print its id")
+    add.add_argument(
+        "picture",
+        type=Path,
+        metavar="PICTURE",
+        help="PNG, JPEG or WebP with one face from the front, or a few seconds of MP4",
+    )
     add.add_argument("--name", help="what to call it (default: the file's name)")
     add.add_argument("--consent", action="store_true", help="the person in the picture agrees to it")
     _command(orders, "list", _portrait("show"), "name the avatars")

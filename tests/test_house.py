@@ -104,7 +104,8 @@ def test_what_finds_faces_imports_what_its_own_environment_has() -> None:
     pinned = {canonicalize_name(Requirement(row).name) for row in rows}
     assert all("==" in row for row in rows)
     names = imported(folder / "worker.py") - set(sys.stdlib_module_names)
-    assert names == {"PIL", "mediapipe", "numpy"} and {"pillow", "mediapipe", "numpy"} <= pinned
+    assert names == {"PIL", "cv2", "mediapipe", "numpy"}
+    assert {"pillow", "opencv-python-headless", "mediapipe", "numpy"} <= pinned
 
 
 def imported(path: Path) -> set[str]:

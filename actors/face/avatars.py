@@ -16,14 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from actors.data import data_folder
+from actors.face.shelf import clear
 from actors.face.video import even
 from streaming.stages import Avatar
 
 BUILT_IN = Path(__file__).resolve().parent / "portrait" / "avatars"
 DEFAULT = "default"
 IDLE = "idle.mp4"
+MESH = "mesh.npz"
+"""478 landmarks of the portrait, ``points`` (478, 3) in texture pixels; of a film those of its frames too, ``film``."""
+FILM = "source.mp4"
+"""Frames of a film in texture pixels, 25 a second, for engines that show films; others show the portrait."""
 PORTRAIT = "portrait.jpg"
 ABOUT = "about.json"
+
+LARGEST = 1920
+"""Pixels of the longer side of what is shown."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SCALE = 1.5  # texture pixels for one output pixel
@@ -77,14 +85,21 @@ def own_folder() -> Path:
 
 
 def describe(folder: Path) -> Avatar:
-    """The descriptor of an avatar's folder, from its rig.toml. Raises ValueError on a folder that is none."""
+    """The descriptor of an avatar's folder, from its rig.toml. Raises ValueError on a folder that is none.
+
+    It is shown with two thirds of the texture's ``size``, in whole eights, or as ``shown`` = [width, height] says,
+    which may be odd.
+    """
     if not _ID.fullmatch(folder.name):
         raise ValueError(f"{folder.name!r} cannot name an avatar; use a-z, 0-9, - and _")
     try:
-        width, height = tomllib.loads((folder / "rig.toml").read_text("utf-8"))["size"]
+        told = tomllib.loads((folder / "rig.toml").read_text("utf-8"))
+        width, height = told["size"]
+        shown = told.get("shown") or [max(_ALIGN, round(side / _SCALE / _ALIGN) * _ALIGN) for side in (width, height)]
+        if len(shown) != 2 or not all(isinstance(side, int) and 0 < side <= LARGEST for side in shown):
+            raise ValueError(f"shown = [width, height] takes whole numbers up to {LARGEST}")
     except (OSError, tomllib.TOMLDecodeError, KeyError, ValueError) as error:
         raise ValueError(f"{folder} is no avatar: rig.toml must give size = [width, height] ({error})") from error
-    shown = [max(_ALIGN, round(side / _SCALE / _ALIGN) * _ALIGN) for side in (width, height)]
     return Avatar(folder.name, shown[0], shown[1], even(shown[0]), even(shown[1]))
 
 
@@ -115,10 +130,14 @@ def find(avatar_id: str, user_folder: Path | None = None) -> Entry:
 
 
 def remove(avatar_id: str) -> None:
-    """Erase an avatar of one's own. Faces that are shown go on. Raises AvatarUnknown, AvatarBuiltIn."""
+    """Erase an avatar of one's own, and what engines keep of it here. Faces that are shown go on.
+
+    Raises AvatarUnknown, AvatarBuiltIn.
+    """
     entry = find(avatar_id)
     if entry.built_in:
         raise AvatarBuiltIn(f"the avatar {avatar_id!r} came with the program and stays; erase only your own")
     gone = entry.folder.with_name(f".{uuid.uuid4().hex}.part")  # out of sight at once, then file by file
     entry.folder.rename(gone)
     shutil.rmtree(gone)
+    clear(avatar_id)

@@ -46,6 +46,11 @@ class Picture:
             async for group in groups:
                 yield group
 
+    async def idle(self, avatar: Avatar) -> bytes:
+        """The avatar's idle loop as MP4 where this engine draws its own; else nothing."""
+        draw = getattr(self._engine, "idle", None)
+        return await draw(avatar) if draw else b""
+
     async def check_health(self) -> None:
         """Raise if the engine hangs; Serve then replaces this replica."""
         self._replica.check()

@@ -1,4 +1,4 @@
-"""A picture taken in, start to end: found, made, listed. Run as a process of its own, so that nobody waits for it.
+"""A picture or a film taken in, start to end: found, made, listed. Run as a process of its own; nobody waits for it.
 
 `python -m actors.face.importing NAME` reads the picture from standard input and writes one line of JSON: ``{"id",
 "new", "notes"}``, or ``{"refused": code, "message"}``. It asks the worker that decodes; it decodes nothing itself.
@@ -11,12 +11,14 @@ import json
 import logging
 import os
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import cv2
 
 from actors.face.avatars import AvatarUnknown, find, own_folder
+from actors.face.filmed import find_faces, is_film
 from actors.face.landmarks import LandmarksMissing, PictureRefused, find_face, worker
 from actors.face.portrait.photo.make import RECIPE, About, make
 
@@ -43,7 +45,7 @@ def identity(picture: bytes) -> str:
 
 
 def import_picture(picture: bytes, name: str, command: tuple[str, ...] | None = None) -> Imported:
-    """Make an avatar of a picture, or find the one that it made before; that one keeps its first name.
+    """Make an avatar of a picture or a film, or find the one that it made before; that one keeps its first name.
 
     ``command`` starts the worker that finds faces. Raises PictureRefused, LandmarksMissing, OSError.
     """
@@ -52,15 +54,19 @@ def import_picture(picture: bytes, name: str, command: tuple[str, ...] | None = 
         return Imported(avatar, False, tuple(find(avatar).about.get("notes", ())))
     except AvatarUnknown:
         pass
-    found = find_face(picture, command or worker())
+    command = command or worker()
     about = About(
         name=name.strip()[:LONGEST_NAME] or "Portrait",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         consent=True,
         sha256=hashlib.sha256(picture).hexdigest(),
     )
-    notes = make(found, about, own_folder() / avatar)
-    log.info("avatar %s made of a picture of %d bytes", avatar, len(picture))
+    if is_film(picture):
+        with closing(find_faces(picture, command)) as frames:
+            notes = make(next(frames), about, own_folder() / avatar, frames)
+    else:
+        notes = make(find_face(picture, command), about, own_folder() / avatar)
+    log.info("avatar %s made of a %s of %d bytes", avatar, "film" if is_film(picture) else "picture", len(picture))
     return Imported(avatar, True, notes)
 
 

@@ -38,13 +38,19 @@ _HERE = Path(__file__).resolve().parent / "landmarker"
 _PYTHONS = ((3, 11), (3, 12), (3, 10), (3, 9))
 """That the pinned MediaPipe has wheels for, the best first."""
 
-_SENTENCES = {
+SENTENCES = {
     "svg": "this is an SVG drawing, not a picture of pixels; export it as PNG",
     "not_a_picture": "this is no PNG, JPEG or WebP picture; export it as one of these and send that",
     "animated": "this picture moves; send a still one: a single frame as PNG, JPEG or WebP",
     "broken": "this picture is truncated or broken and cannot be read; copy or export it again",
     "memory": "this picture takes too much memory to read; make it smaller, 2,000 pixels on the longer side are plenty",
     "no_face": "no face was found in this picture; send one face seen from the front, well lit and large",
+    "film_broken": "this film cannot be read; send MP4 or WebM, as telephones and browsers make them",
+    "film_no_face": "no face was found in this film at second {second}; send one in which one face is seen throughout",
+    "film_faces": "this film shows more than one face at second {second}; send one of the person alone",
+    "film_large": "this film has {width} x {height} pixels; make it smaller, 1,920 on the longer side are the most",
+    "film_long": "this film takes {seconds} s; 10 s are the most, and of those the first 5 are used",
+    "film_short": "this film takes less than a second; send 2 to 5 seconds of somebody who listens, or a picture",
     "two_faces": "there is more than one face in this picture; cut it to the one that shall speak",
 }
 
@@ -98,7 +104,7 @@ def find_face(picture: bytes, command: tuple[str, ...], time_s: float = TIME_S) 
     request = json.dumps({"picture": base64.b64encode(picture).decode(), "most_pixels": MOST_PIXELS}) + "\n"
     try:
         done = subprocess.run(
-            command, input=request.encode(), capture_output=True, timeout=time_s, env=_bare(), check=False
+            command, input=request.encode(), capture_output=True, timeout=time_s, env=bare(), check=False
         )
     except OSError as error:
         raise LandmarksMissing(f"the part that finds faces does not start ({error}); make it again: {SETUP}") from error
@@ -106,9 +112,9 @@ def find_face(picture: bytes, command: tuple[str, ...], time_s: float = TIME_S) 
         raise PictureRefused("too_slow", f"this picture was not read within {time_s:g} s; make it smaller") from None
     said = done.stderr.decode(errors="replace").strip()
     if done.returncode:
-        return _died(done.returncode, said)
+        return died(done.returncode, said)
     try:
-        return _read(json.loads(done.stdout))
+        return read(json.loads(done.stdout))
     except PictureRefused as error:
         log.info("picture of %d bytes refused: %s", len(picture), said.splitlines()[-1] if said else error.code)
         raise
@@ -118,16 +124,16 @@ def find_face(picture: bytes, command: tuple[str, ...], time_s: float = TIME_S) 
         ) from error
 
 
-def _died(code: int, said: str) -> Found:
+def died(code: int, said: str) -> Found:
     """Raise what the worker's death means: killed at a limit it is the picture's fault, else the environment's."""
     last = said.splitlines()[-1] if said else f"exit code {code}"
     log.warning("the worker that finds faces died with %d: %s", code, last)
     if code < 0 or "MemoryError" in said or "bad_alloc" in said:
-        raise PictureRefused("memory", _SENTENCES["memory"])
+        raise PictureRefused("memory", SENTENCES["memory"])
     raise LandmarksMissing(f"the part that finds faces broke ({last}); make it again: {SETUP}")
 
 
-def _read(answer: dict[str, Any]) -> Found:
+def read(answer: dict[str, Any]) -> Found:
     """The worker's answer, checked. Raises PictureRefused, or ValueError on one that is none."""
     if code := answer.get("refused"):
         if code == "too_large":
@@ -136,7 +142,7 @@ def _read(answer: dict[str, Any]) -> Found:
                 f"this picture has {answer['width']:,} x {answer['height']:,} pixels, {MOST_PIXELS:,} are the most; "
                 "make it smaller, 2,000 on the longer side are plenty",
             )
-        raise PictureRefused(code, _SENTENCES[code])
+        raise PictureRefused(code, SENTENCES[code].format(**answer))
     shape = (int(answer["height"]), int(answer["width"]), 3)
     rgb = np.frombuffer(base64.b64decode(answer["rgb"]), np.uint8).reshape(shape)
     points = np.array(answer["points"], np.float64)
@@ -145,7 +151,7 @@ def _read(answer: dict[str, Any]) -> Found:
     return Found(np.ascontiguousarray(rgb[..., ::-1]), points, float(answer["apart"]))
 
 
-def _bare() -> dict[str, str]:
+def bare() -> dict[str, str]:
     """The worker's environment variables: as few as it needs, none of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "OMP_NUM_THREADS": "2", "GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "2"}

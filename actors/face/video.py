@@ -56,8 +56,8 @@ def padded(picture: Pixels) -> Pixels:
 class H264Encoder:
     """One stream of H.264, Constrained Baseline, Annex B: a picture in, an access unit out at once."""
 
-    def __init__(self, width: int, height: int) -> None:
-        """``width`` and ``height`` of the pictures in pixels, odd or even."""
+    def __init__(self, width: int, height: int, crf: int = 23) -> None:
+        """``width`` and ``height`` of the pictures in pixels, odd or even; ``crf``: x264's, lower is finer."""
         context = av.CodecContext.create("libx264", "w")
         context.width, context.height = even(width), even(height)
         context.pix_fmt = "yuv420p"
@@ -65,7 +65,7 @@ class H264Encoder:
         context.framerate = Fraction(FPS)
         context.thread_count = 1
         context.options = {
-            "preset": "superfast", "tune": "zerolatency", "crf": "23", "profile": "baseline", "x264-params": _X264,
+            "preset": "superfast", "tune": "zerolatency", "crf": str(crf), "profile": "baseline", "x264-params": _X264,
         }  # fmt: skip
         self._context = context
 

@@ -60,6 +60,10 @@ class Shared:
             async for group in groups:
                 yield group
 
+    async def idle(self, avatar: Avatar) -> bytes:
+        """``actors.face.deployment.Picture.idle``."""
+        return await self._stages["face"].idle(avatar)
+
     async def check_health(self) -> None:
         """Raise if one of the engines hangs; Serve then replaces this replica, all of it."""
         for stage in self._stages.values():

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, WebSocket
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import Scope
@@ -24,6 +24,7 @@ from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
 from serve_app.gateway.house import House
 from serve_app.gateway.library import library
+from serve_app.gateway.loops import Loops
 from serve_app.gateway.realtime import Connection
 from serve_app.gateway.rest import rest
 from serve_app.gateway.twins import twins
@@ -34,12 +35,13 @@ from serve_app.persona import PersonaUnknown
 def build_gateway(
     house: House, idle_of: Callable[[str], Path | None], door: Door | None = None, voice_engine: str = ""
 ) -> FastAPI:
-    """The application. ``idle_of`` gives the idle loop of an avatar, or None for one that nobody knows.
+    """The application. ``idle_of`` gives the idle loop in an avatar's folder, or None for one that nobody knows.
 
     ``door`` None is open to everybody but the pages of other hosts. ``voice_engine`` is the name of what speaks.
     """
     app = FastAPI(title="Realtime Avatar", docs_url=None, redoc_url=None)
     door = door or Door()
+    loops = Loops(house.stages.face, idle_of)
     app.add_middleware(Guard, door=door)
     app.add_middleware(Counted, record=house.instruments.record)  # added last, it comes first
     add_desk(app, door, house.cast)
@@ -68,12 +70,11 @@ def build_gateway(
         return JSONResponse({"version": version("realtime-avatar"), "languages": languages, **house.about})
 
     @app.get("/avatars/{avatar}/idle.mp4")
-    async def idle(avatar: str) -> FileResponse:
-        path = idle_of(avatar)
-        if path is None:
+    async def idle(avatar: str) -> Response:
+        answer = await loops.answer(avatar)
+        if answer is None:
             raise HTTPException(404, f"no avatar is called {avatar!r}; the built-in one is 'default'")
-        # Pages of other hosts that show the face draw it on a canvas, which a browser allows only with this.
-        return FileResponse(path, media_type="video/mp4", headers={"Access-Control-Allow-Origin": "*"})
+        return answer
 
     app.include_router(avatar_routes(house.stages.avatar.id))
     app.include_router(voice_routes(house, voice_engine))

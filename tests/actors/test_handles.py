@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -17,11 +17,12 @@ from ray.serve.handle import DeploymentHandle
 import actors.asr.deployment
 import actors.face.deployment
 import actors.llm.deployment
+import actors.replica
 import actors.tts.deployment
 from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
 from actors.tts import voices
 from streaming.media import FRAME, MIC_RATE
-from streaming.stages import BadInput, FaceState, Said, Span, Spoken, StageError, StageLost, TextDelta
+from streaming.stages import Avatar, BadInput, FaceState, Said, Span, Spoken, StageError, StageLost, TextDelta
 from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
 
 MINUTE = bytes(2 * 60 * MIC_RATE)
@@ -41,6 +42,15 @@ class Response:
             await asyncio.Event().wait()
         if self.error:
             raise self.error
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """The answer of a call that does not stream: its only item."""
+
+        async def whole() -> Any:
+            [item] = [item async for item in self]
+            return item
+
+        return whole().__await__()
 
     def cancel(self) -> None:
         self.cancelled += 1
@@ -269,3 +279,36 @@ async def test_what_a_persona_knows_crosses_a_handle_with_the_call(monkeypatch: 
     for history, begins in (((shop, asked), "At nine."), ((asked,), "I don't know.")):
         pieces = [piece async for piece in llm.reply(history, "", ())]
         assert "".join(piece.text for piece in pieces if isinstance(piece, TextDelta)).startswith(begins)
+
+
+async def test_a_face_elsewhere_gives_its_idle_loop_or_nothing() -> None:
+    response = Response([b"a loop"])
+    handle = Handle(response)
+    assert await RemoteFace(cast(DeploymentHandle, handle)).idle(AVATAR) == b"a loop"
+    assert handle.calls == [("idle", (AVATAR,))] and response.cancelled == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ActorDiedError(), StageLost),
+        (asyncio.CancelledError(), StageLost),
+        (of_task(StageError("the face cannot be 'x'")), StageError),
+        (of_task(ValueError("a bug")), ValueError),
+    ],
+)
+async def test_an_idle_loop_that_is_not_drawn_is_told_like_a_reply(
+    raised: BaseException, told: type[Exception]
+) -> None:
+    with pytest.raises(told):
+        await RemoteFace(cast(DeploymentHandle, Handle(Response([], raised)))).idle(AVATAR)
+
+
+async def test_a_replica_whose_engine_draws_no_loop_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Drawing(Mask):
+        async def idle(self, avatar: Avatar) -> bytes:
+            return avatar.id.encode()
+
+    for engine, drawn in ((Mask, b""), (Drawing, AVATAR.id.encode())):
+        monkeypatch.setattr(actors.replica, "resolve", lambda stage, name, engine=engine: engine)
+        assert await actors.face.deployment.Picture("stub", {}).idle(AVATAR) == drawn

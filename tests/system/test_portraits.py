@@ -21,6 +21,7 @@ import pytest
 
 from actors.face import landmarks
 from actors.face.avatars import BUILT_IN, DEFAULT
+from actors.face.filmed import find_faces
 from actors.face.landmarks import LandmarksMissing, PictureRefused, find_face
 from actors.face.portrait.photo import mesh
 from actors.face.portrait.photo.fit import fit
@@ -69,6 +70,17 @@ def moving(ending: str, folder: Path) -> bytes:
     film.durations = [100, 100]
     assert cv2.imwriteanimation(str(folder / f"moving{ending}"), film)
     return (folder / f"moving{ending}").read_bytes()
+
+
+def film(folder: Path, faces: int = 1) -> bytes:
+    """Two seconds of the built-in portrait that listens, at twice its size and 30 frames a second."""
+    path = folder / "film.mp4"
+    out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (768 * faces, 1152))
+    for number, (_, pixels) in zip(range(60), read_video(BUILT_IN / DEFAULT / "idle.mp4"), strict=False):
+        del number
+        out.write(np.hstack([cv2.resize(pixels, (768, 1152))] * faces))
+    out.release()
+    return path.read_bytes()
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -153,6 +165,17 @@ def test_every_bad_picture_is_refused_for_what_it_is(worker: tuple[str, ...], tm
     assert told == {name: name.split()[0] for name in told}
 
 
+def test_a_film_is_followed_frame_by_frame(worker: tuple[str, ...], tmp_path: Path) -> None:
+    frames = list(find_faces(film(tmp_path), worker))
+    assert len(frames) == 50 and len({frame.pixels.shape for frame in frames}) == 1
+    apart = [np.hypot(*(frame.points[473] - frame.points[468])[:2]) for frame in frames]
+    assert 110 < min(apart) and max(apart) < 150 and frames[0].apart > 150
+    steps = np.abs(np.diff([frame.points[4, :2] for frame in frames], axis=0))
+    assert 0 < steps.max() < 4
+    with pytest.raises(PictureRefused, match="more than one face"):
+        list(find_faces(film(tmp_path, 2), worker))
+
+
 def test_the_worker_is_stopped_at_its_limits(worker: tuple[str, ...]) -> None:
     *start, _, seconds = worker
     wide = encoded(np.zeros((5000, 7000, 3), np.uint8))
@@ -179,7 +202,7 @@ def service(worker: tuple[str, ...]) -> Iterator[str]:
 
 def test_a_portrait_is_sent_seen_and_speaks(service: str, tmp_path: Path) -> None:
     data: dict[str, Any] = {"name": "Anna", "consent": "true"}
-    with httpx.Client(base_url=service, timeout=60) as client:
+    with httpx.Client(base_url=service, timeout=100) as client:
         picture = turned(cv2.flip(portrait(), 1))
         answer = client.post("/avatars", files={"file": ("x.txt", picture, "text/plain")}, data=data)
         assert answer.status_code == 201, answer.text
@@ -189,6 +212,9 @@ def test_a_portrait_is_sent_seen_and_speaks(service: str, tmp_path: Path) -> Non
         idle = tmp_path / "idle.mp4"
         idle.write_bytes(client.get(avatar["idle"]).content)
         assert [pts for pts, _ in read_video(idle)] == [k * FRAME for k in range(250)]
+        filmed = client.post("/avatars", files={"file": ("a.mp4", film(tmp_path))}, data=data)
+        assert filmed.status_code == 201, filmed.text
+        assert client.delete(f"/avatars/{filmed.json()['id']}").status_code == 204
         two = encoded(np.hstack([portrait(), portrait()]), ".webp")
         answer = client.post("/avatars", files={"file": ("a.webp", two)}, data=data)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "two_faces")

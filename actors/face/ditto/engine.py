@@ -10,28 +10,31 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from actors.face.avatars import DEFAULT, find
+from actors.face import shelf
+from actors.face.avatars import DEFAULT, find, library
 from actors.face.coders import Coders, Picture
+from actors.face.ditto import loop, reply
 from actors.face.ditto import memory as memories
-from actors.face.ditto import reply
 from actors.face.ditto.avatar.paste import Pixels, paste
-from actors.face.ditto.avatar.source import Source, SourceBroken, read
+from actors.face.ditto.avatar.prepare import Preparer
+from actors.face.ditto.avatar.source import SourceBroken
 from actors.face.ditto.memory import Memory, StateUnreadable
 from actors.face.ditto.motion.audio import CHUNK, Sound, features
 from actors.face.ditto.motion.blink import blinks_of
 from actors.face.ditto.motion.condition import emotion
-from actors.face.ditto.motion.drive import RELATIVE, Controls, drive, faded
-from actors.face.ditto.motion.vector import Motion, from_vector, keypoints, to_vector
+from actors.face.ditto.motion.drive import RELATIVE, faded
+from actors.face.ditto.motion.vector import Motion, keypoints
 from actors.face.ditto.plan import Plan, parse
-from actors.face.ditto.reply import LEAST, Mind, TooLittleSound
-from actors.face.ditto.runtime import Looked, Pose, Runtime, Window
+from actors.face.ditto.ready import Manner, Ready, ready
+from actors.face.ditto.reply import LEAST, TooLittleSound
+from actors.face.ditto.runtime import Pose, Runtime, Window
 from actors.face.ditto.runtime import open as opened
 from actors.face.ditto.spec import EMOTIONS, Array
+from actors.threads import stepping
 from streaming.media import FRAME, FramePacket, frames_for, samples
 from streaming.stages import Avatar, FaceState, Span, StageError
 
@@ -40,24 +43,9 @@ log = logging.getLogger(__name__)
 ENGINE = "ditto"
 LOOK_AHEAD = LEAST
 """Samples at 24 kHz that a span that is not the last holds past its last frame, for the default plan."""
-IDLE_SEAM = 25
-"""Frames over which the idle loop closes."""
 FADE_IN, FADE_OUT = 8, 5
 """Frames from the idle loop and back to it; LOOK_AHEAD is longer than the way back, so an end is known in time."""
 _FACES_KEPT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Face:
-    """An avatar made ready."""
-
-    source: Source
-    looked: Looked
-    keypoints: Array
-    """(1, 21, 3) of the portrait itself."""
-    mind: Mind
-    idle: Motion
-    """250 frames."""
 
 
 class Ditto:
@@ -66,25 +54,31 @@ class Ditto:
     def __init__(
         self, models: str | Path = "", folder: str | Path | None = None, *, device: str = "auto",
         mood: str = "neutral", pitch: float = 2.0, strength: float = 1.0, runtime: str | Runtime = "torch",
+        weights: str = "",
     ) -> None:  # fmt: skip
         """``models``: folder that actors.face.ditto.convert made; ``folder``: of avatars beside the built-in ones.
 
         ``mood``: one of spec.EMOTIONS; ``pitch``: degrees that the head is raised, as in published settings;
         ``strength``: of all motion. ``runtime``: what runs the networks, by a name in runtime.RUNTIMES, or one that
-        is ready and replaces ``models``. Raises StageError.
+        is ready and replaces ``models``; ``weights`` is then its name, under which what is made of an avatar is kept;
+        without one nothing is. Raises StageError.
         """
         if mood not in EMOTIONS:
             raise StageError(f"there is no mood {mood!r}; choose one of {', '.join(EMOTIONS)}")
-        self._runtime = opened(runtime, Path(models), device) if isinstance(runtime, str) else runtime
-        self._blink = _blink_table(Path(models)) if isinstance(runtime, str) else None
+        given = not isinstance(runtime, str)
+        self._runtime = runtime if not isinstance(runtime, str) else opened(runtime, Path(models), device)
+        table = None if given else _blink_table(Path(models))
+        self._manner = Manner(
+            emotion(EMOTIONS.index(mood))[None], np.full(1, pitch, np.float32), dict.fromkeys(RELATIVE, strength), table
+        )
         self._folder = Path(folder) if folder else None
-        self._mood = emotion(EMOTIONS.index(mood))[None]
-        self._pitch = np.full(1, pitch, np.float32)
-        self._gain: dict[str, float] = {part: strength for part in RELATIVE}
+        self._weights = weights if given else shelf.weights(Path(models))
+        self._preparer = Preparer(None if given else Path(models), self._runtime.side, self._weights)
         self._silence = features(self._hear(np.zeros(CHUNK, np.float32)))
-        self._faces: OrderedDict[tuple[str, int, int], _Face] = OrderedDict()
+        self._faces: OrderedDict[tuple[str, int, int], Ready] = OrderedDict()
         self._coders = Coders()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="ditto")
+        shelf.prune(library(self._folder))
         self.avatar: Avatar = find(DEFAULT, self._folder).avatar
         self._face(self.avatar)
 
@@ -116,14 +110,40 @@ class Ditto:
         """The span's packets in order, but for the first ``span.skip``, then the next state. Raises StageError."""
         return self._coders.packets(span, avatar, lambda: self.draw(span, avatar, state), self._executor)
 
-    def _picture(self, face: _Face, memory: Memory, frame: int, total: int | None, seed: int) -> Pixels:
-        moved = self._moved(face.looked.motion, memory.track.at(frame)[None], memory.first, seed, frame)
+    async def idle(self, avatar: Avatar) -> bytes:
+        """The avatar's idle loop as MP4, ``idle_frames`` long: drawn once for these weights, then read.
+
+        It is drawn frame by frame between the frames of replies. Raises StageError.
+        """
+        clip = b""
+        async for made in stepping(lambda: self._clip(avatar), self._executor):
+            clip = made
+        return clip
+
+    def _clip(self, avatar: Avatar) -> Iterator[bytes]:
+        """The idle loop's clip at the end; nothing with each frame."""
+        face, kept = self._face(avatar), self._shelf(avatar)
+        name = loop.name(avatar, face, self._weights)
+        if kept_clip := kept.read(name):
+            yield kept_clip
+            return
+        for made in loop.clip(avatar, lambda frame: self._drawn(face, frame, face.idle.frame(frame))):
+            if made:
+                kept.keep(name, made)
+            yield made
+
+    def _picture(self, face: Ready, memory: Memory, frame: int, total: int | None, seed: int) -> Pixels:
+        place = memory.idle_frame + frame
+        moved = face.moved(place, memory.track.at(frame)[None], memory.first, blinks_of(seed, frame, 1))
         share = _share(frame, total)
         if share < 1:
-            resting = face.idle.frame((memory.idle_frame + frame) % len(face.idle))
-            moved = faded(moved, resting, np.full(1, share, np.float32))
-        [drawn] = self._runtime.draw([Pose(face.looked, face.keypoints, keypoints(moved))])
-        return paste(face.source.portrait, drawn, face.source.where)
+            moved = faded(moved, face.idle.frame(place % len(face.idle)), np.full(1, share, np.float32))
+        return self._drawn(face, place, moved)
+
+    def _drawn(self, face: Ready, place: int, moved: Motion) -> Pixels:
+        shot = face.shot(place)
+        [drawn] = self._runtime.draw([Pose(shot.looked, shot.keypoints, keypoints(moved))])
+        return paste(shot.source.portrait, drawn, shot.source.where)
 
     def _hear(self, wave16k: Array) -> Array:
         return self._runtime.hear(wave16k[None])[0]
@@ -131,26 +151,21 @@ class Ditto:
     def _move(self, frame: Array, rows: Array, seed: int, number: int, steps: int) -> Array:
         return self._runtime.move([Window(frame, rows, seed, number, steps)])[0]
 
-    def _moved(self, own: Motion, vectors: Array, first: Array, seed: int, frame: int) -> Motion:
-        """The avatar moved by (n, 265) for the frames ``frame`` on."""
-        blink = None if self._blink is None else self._blink[blinks_of(seed, frame, len(vectors))]
-        wish = Controls(gain=self._gain, turn={"pitch": self._pitch}, blink=blink)
-        return drive(own, from_vector(vectors, own.kp), from_vector(first[None], own.kp), wish)
+    def _shelf(self, avatar: Avatar) -> shelf.Shelf:
+        return shelf.shelf(avatar.id) if self._weights else shelf.Shelf(None)
 
-    def _face(self, avatar: Avatar) -> _Face:
+    def _face(self, avatar: Avatar) -> Ready:
         look = (avatar.id, avatar.width, avatar.height)
         if look in self._faces:
             self._faces.move_to_end(look)
             return self._faces[look]
         try:
-            source = read(find(avatar.id, self._folder).folder, avatar.width, avatar.height, self._runtime.side)
+            self._faces[look] = ready(
+                find(avatar.id, self._folder), avatar, self._shelf(avatar), self._manner, self._silence, self._preparer,
+                self._runtime.side, self._runtime.look, self._move, self._weights,
+            )  # fmt: skip
         except (LookupError, SourceBroken) as error:
             raise StageError(f"the face cannot be {avatar.id!r}: {error}") from error
-        looked = self._runtime.look(source.square)
-        own = looked.motion
-        mind = Mind(to_vector(own)[0], self._mood, source.eye_open, source.eye_ball, own.kp.reshape(-1))
-        loop, first = reply.idle(self._silence, avatar.idle_frames, IDLE_SEAM, mind, self._move)
-        self._faces[look] = _Face(source, looked, keypoints(own), mind, self._moved(own, loop, first, 0, 0))
         while len(self._faces) > _FACES_KEPT:
             self._faces.popitem(last=False)
         return self._faces[look]

@@ -41,9 +41,9 @@ class Mind:
     emotion: Array
     """(m, 8)"""
     eye_open: Array
-    """(1, 2)"""
+    """(m, 2) of the frames of a film, to and fro; of a portrait one row."""
     eye_ball: Array
-    """(1, 6)"""
+    """(m, 6)"""
     keypoints: Array
     """(63,)"""
 
@@ -97,7 +97,7 @@ def _joined(memory: Memory, stride: int, steps: int, seed: int, mind: Mind, run:
     track = memory.track
     rows = condition.rows(
         memory.audio.astype(np.float32), track.end + stride - WINDOW, mind.emotion, mind.eye_open, mind.eye_ball,
-        mind.keypoints,
+        mind.keypoints, memory.idle_frame,
     )  # fmt: skip
     window = run(windows.condition(track, stride, mind.source), rows, seed, track.windows, steps)
     joined = windows.joined(track, window, stride)

@@ -1,6 +1,7 @@
 """One picture read where it can do no harm: a process of its own, with limits, that finds the faces in it.
 
-One line of JSON comes in, ``{"picture": base64, "most_pixels": n}``, and one goes out. Either the surroundings of the
+One line of JSON comes in, ``{"picture": base64, "most_pixels": n}``, and one goes out; for a film, ``{"film": number of
+an open file, "most_side": n, "most_s": n, "frames": n}``, one for each frame. Either the surroundings of the
 one face as plain RGB with its 478 landmarks in those pixels, ``{"width", "height", "rgb": base64, "points":
 [[x, y, z]...], "apart": pixels between the irises as they were}``, or ``{"refused": code, ...}``. What a refusal means
 for a person is told in actors/face/landmarks.py. It runs in an environment of its own (requirements.txt beside it) and
@@ -16,6 +17,7 @@ import os
 import resource
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 IRIS_MOST = 170.0
@@ -23,6 +25,9 @@ IRIS_MOST = 170.0
 REACH = 6.2
 """Surroundings that are sent back, in distances between the irises to each side of the eyes."""
 FACES_MOST = 3
+FILM_APART, FILM_REACH = 136.0, (2.7, 3.1, 2.7, 4.6)
+"""The same of a film: pixels between the irises, and surroundings to the left, above, to the right and below."""
+FILM_FPS = 25
 _IRISES = (468, 473)
 
 
@@ -114,9 +119,6 @@ def _on_grey(image: Any) -> Any:
 
 def _faces(image: Any) -> dict[str, Any]:
     """Look for faces, and where there is none for a small one; the surroundings of the only one."""
-    # MediaPipe's drawing helpers import matplotlib, which nothing here draws with.
-    for name in ("matplotlib", "matplotlib.pyplot"):
-        sys.modules.setdefault(name, types.ModuleType(name))
     found = _meshes(image)
     if not found:
         parts = _far(image)
@@ -132,11 +134,23 @@ def _faces(image: Any) -> dict[str, Any]:
 
 def _meshes(image: Any) -> list[Any]:
     """Landmarks in pixels of every face that takes up more than a twentieth or so of the picture."""
-    import numpy as np
+    with _mesh(static_image_mode=True, max_num_faces=FACES_MOST) as mesh:
+        return _seen(mesh, image)
+
+
+def _mesh(**how: Any) -> Any:
+    # MediaPipe's drawing helpers import matplotlib, which nothing here draws with.
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        sys.modules.setdefault(name, types.ModuleType(name))
     from mediapipe.python.solutions import face_mesh  # pyright: ignore[reportMissingImports]
 
-    with face_mesh.FaceMesh(static_image_mode=True, max_num_faces=FACES_MOST, refine_landmarks=True) as mesh:
-        found = mesh.process(np.asarray(image)).multi_face_landmarks or []
+    return face_mesh.FaceMesh(refine_landmarks=True, **how)
+
+
+def _seen(mesh: Any, image: Any) -> list[Any]:
+    import numpy as np
+
+    found = mesh.process(np.asarray(image)).multi_face_landmarks or []
     scale = np.array([image.width, image.height, image.width])
     return [np.array([[p.x, p.y, p.z] for p in face.landmark]) * scale for face in found]
 
@@ -165,7 +179,16 @@ def _surroundings(image: Any, points: Any) -> dict[str, Any]:
     x1, y1 = min(image.width, int(middle[0] + reach) + 1), min(image.height, int(middle[1] + reach) + 1)
     smaller = min(1.0, IRIS_MOST / max(apart, 1.0))
     size = (max(1, round((x1 - x0) * smaller)), max(1, round((y1 - y0) * smaller)))
-    part = image.resize(size, 1 if smaller == 1 else 3, (x0, y0, x1, y1), reducing_gap=3.0)  # 3: bicubic, with area
+    return _part(image, points, (x0, y0, x1, y1), size)
+
+
+def _part(image: Any, points: Any, box: tuple[int, int, int, int], size: tuple[int, int]) -> dict[str, Any]:
+    """A part of a picture in another size, with its landmarks."""
+    x0, y0, x1, y1 = box
+    left, right = points[_IRISES[0]], points[_IRISES[1]]
+    apart = float(((left[:2] - right[:2]) ** 2).sum() ** 0.5)
+    same = size == (x1 - x0, y1 - y0)
+    part = image.resize(size, 1 if same else 3, box, reducing_gap=3.0)  # 3: bicubic, with area
     moved = (points - [x0, y0, 0]) * [size[0] / (x1 - x0), size[1] / (y1 - y0), size[0] / (x1 - x0)]
     return {
         "width": size[0],
@@ -176,13 +199,76 @@ def _surroundings(image: Any, points: Any) -> dict[str, Any]:
     }
 
 
+# ---- films -------------------------------------------------------------------------------------------------
+
+
+def film(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A line for each of the first ``frames`` frames, 25 a second; or a refusal, which ends it."""
+    import cv2  # pyright: ignore[reportMissingImports]
+
+    opened = cv2.VideoCapture(f"/dev/fd/{request['film']}", cv2.CAP_FFMPEG)
+    if not opened.isOpened():
+        yield {"refused": "film_broken"}
+        return
+    width, height, rate, count = (opened.get(what) for what in (3, 4, 5, 7))
+    if max(width, height) > request["most_side"]:
+        yield {"refused": "film_large", "width": int(width), "height": int(height)}
+    elif not 5 <= rate <= 240:
+        yield {"refused": "film_broken"}
+    elif count / rate > request["most_s"]:
+        yield {"refused": "film_long", "seconds": round(count / rate, 1)}
+    else:
+        yield from _frames(opened, rate, request["frames"])
+
+
+def _frames(opened: Any, rate: float, most: int) -> Iterator[dict[str, Any]]:
+    from PIL import Image  # pyright: ignore[reportMissingImports]
+
+    box: tuple[int, int, int, int] | None = None
+    size, sent, number = (0, 0), 0, 0
+    with _mesh(static_image_mode=False, max_num_faces=2) as mesh:
+        while sent < most:
+            there, pixels = opened.read()
+            if not there:
+                break
+            number += 1
+            if number <= sent * rate / FILM_FPS:
+                continue
+            image = Image.fromarray(pixels[..., ::-1].copy())
+            found = _seen(mesh, image)
+            if len(found) != 1:
+                yield {"refused": "film_faces" if found else "film_no_face", "second": round(sent / FILM_FPS, 1)}
+                return
+            if box is None:
+                box, size = _window(image, found[0])
+            told = _part(image, found[0], box, size)
+            while sent < most and number > sent * rate / FILM_FPS:  # a slow film shows a frame twice
+                sent += 1
+                yield told
+    if not sent:
+        yield {"refused": "film_broken"}
+
+
+def _window(image: Any, points: Any) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
+    """What every frame is cut to, and the size it gets: what the first one needs."""
+    left, right = points[_IRISES[0]], points[_IRISES[1]]
+    apart = float(((left[:2] - right[:2]) ** 2).sum() ** 0.5)
+    (x, y), (before, above, after, below) = (left + right)[:2] / 2, (side * apart for side in FILM_REACH)
+    x0, y0 = max(0, int(x - before)), max(0, int(y - above))
+    x1, y1 = min(image.width, int(x + after) + 1), min(image.height, int(y + below) + 1)
+    smaller = min(1.0, FILM_APART / max(apart, 1.0))
+    return (x0, y0, x1, y1), (max(1, round((x1 - x0) * smaller)), max(1, round((y1 - y0) * smaller)))
+
+
 def main() -> None:
     """``worker.py MEMORY_MB CPU_S``: answer one request."""
     limit(int(sys.argv[1]), int(sys.argv[2]))
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not get between
-    json.dump(answer(json.loads(sys.stdin.readline())), out)
-    out.write("\n")
+    request = json.loads(sys.stdin.readline())
+    for line in film(request) if "film" in request else iter([answer(request)]):
+        json.dump(line, out)
+        out.write("\n")
     out.flush()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,30 @@ def anchors(points: Array) -> Array:
     return np.stack([middle, points[list(lips)].mean(0)])
 
 
-def to_square(points: Array, eyes_lips: Array, cut: Cut) -> Array:
-    """(3, 3) that takes places in the portrait to places in the square. ``points`` (n, 2), ``eyes_lips`` (2, 2).
+def limited(height: int, width: int, most: int, multiple: int = 1) -> tuple[int, int]:
+    """Height and width of a picture made small enough: no side longer than ``most`` pixels; 0 or less is no limit.
+
+    Sides are cut down to whole multiples. Published code cuts to even ones; we keep odd sizes and pad when encoding.
+    """
+    longest = max(height, width)
+    if 0 < most < longest:
+        height, width = (most if side == longest else int(side * (most / longest)) for side in (height, width))
+    return height - height % multiple, width - width % multiple
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A square in the portrait, in its pixels."""
+
+    centre: Array
+    """(2,)"""
+    side: Any
+    turned: float
+    """Radians by which the face's own down differs from the picture's, clockwise."""
+
+
+def square(points: Array, eyes_lips: Array, cut: Cut) -> Square:
+    """The square about ``points`` (n, 2) whose upright is given by ``eyes_lips`` (2, 2).
 
     In float32 and in the published order: the rounding of a translation is as large as what two ways may differ by.
     """
@@ -61,10 +84,16 @@ def to_square(points: Array, eyes_lips: Array, cut: Cut) -> Array:
     low, high = seen.min(0), seen.max(0)
     off, side = (low + high) / 2, (high - low).max() * np.float32(cut.scale)
     centre = middle + right * off[0] + down * off[1] + down * (np.float32(cut.down) * side)
-    zoom, half = cut.side / side, cut.side / 2
-    turned = math.copysign(math.acos(right[0]), right[1]) if cut.upright else 0.0
+    return Square(centre, side, math.copysign(math.acos(right[0]), right[1]))
+
+
+def to_square(points: Array, eyes_lips: Array, cut: Cut) -> Array:
+    """(3, 3) that takes places in the portrait to places in the square. ``points`` (n, 2), ``eyes_lips`` (2, 2)."""
+    found = square(points, eyes_lips, cut)
+    zoom, half = cut.side / found.side, cut.side / 2
+    turned = found.turned if cut.upright else 0.0
     cos, sin = math.cos(turned), math.sin(turned)
-    x, y = centre
+    x, y = found.centre
     return np.array(
         [
             [zoom * cos, zoom * sin, half - zoom * (cos * x + sin * y)],
@@ -73,3 +102,8 @@ def to_square(points: Array, eyes_lips: Array, cut: Cut) -> Array:
         ],
         np.float32,
     )
+
+
+def moved(points: Array, by: Array) -> Array:
+    """Places (n, 2) taken by a (3, 3) that turns, scales and shifts."""
+    return points @ by[:2, :2].T + by[:2, 2]

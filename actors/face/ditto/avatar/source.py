@@ -1,8 +1,7 @@
-"""An avatar's folder to what Ditto needs of it before any network has seen it.
+"""A portrait and how its face is cut out of it: what Ditto needs before any network of its own has seen it.
 
-The folder is the library's (actors/face/avatars.py): of it are read the portrait with its mouth closed and, of the
-measures, where eyes, lips and the face's outline lie. Published code cuts by 203 points that a network of its own
-finds; these measures stand in for them, and how much that matters could not be judged here.
+Here a folder of the library (actors/face/avatars.py) is read: the portrait with its mouth closed, and the measures of
+eyes, lips and outline, which tell where the face is if nothing better does. What is better is tried in prepare.py.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 
 from actors.face.ditto.avatar import eyes
-from actors.face.ditto.avatar.crop import SOURCE, Cut, to_square
+from actors.face.ditto.avatar.crop import SOURCE, Cut, moved, to_square
 from actors.face.ditto.avatar.paste import Pixels, Place, place
 from actors.face.ditto.spec import Array
 
@@ -44,30 +43,53 @@ class Source:
     """(1, 6)"""
 
 
-def read(folder: Path, width: int, height: int, side: int = SOURCE.side) -> Source:
-    """The portrait of a folder, shown with ``width`` and ``height``. Raises SourceBroken."""
-    texture = cv2.imread(str(folder / STILL), cv2.IMREAD_COLOR)
-    if texture is None:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a face is in a texture, and what its eyes do."""
+
+    cut: Array
+    """(3, 3) from the texture's pixels to the square's."""
+    eye_open: Array
+    """(2,)"""
+    eye_ball: Array
+    """(6,) in shares of the square's side, as published code measures it."""
+
+
+def texture(folder: Path) -> Pixels:
+    """The portrait of a folder, BGR. Raises SourceBroken."""
+    found = cv2.imread(str(folder / STILL), cv2.IMREAD_COLOR)
+    if found is None:
         raise SourceBroken(f"{folder / STILL} is no picture that can be read; make the avatar again")
+    return np.asarray(found, np.uint8)
+
+
+def cut_out(pixels: Pixels, placed: Placed, width: int, height: int, side: int) -> Source:
+    """A texture's face, and the portrait shown with ``width`` and ``height``, odd or even."""
+    square = cv2.warpAffine(pixels, placed.cut[:2], (side, side), flags=cv2.INTER_LINEAR)
+    shrink = np.diag([width / pixels.shape[1], height / pixels.shape[0], 1.0])
+    shown = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return Source(
+        np.asarray(shown, np.uint8),
+        np.ascontiguousarray(square[..., ::-1], np.uint8),
+        place(shrink @ np.linalg.inv(placed.cut), side, width, height),
+        placed.eye_open[None],
+        placed.eye_ball[None],
+    )
+
+
+def measured(folder: Path, side: int = SOURCE.side) -> Placed:
+    """Where the measures of a folder say that the face is. Raises SourceBroken."""
     points, outlines, irises = _measures(folder / MEASURES)
     lips_eyes = np.stack([outlines.reshape(-1, 2).mean(0), points["lip_line"].mean(0)])
     everything = np.concatenate([outlines.reshape(-1, 2), *points.values()])
     cut = to_square(everything, lips_eyes, Cut(side, SOURCE.scale, SOURCE.down)).astype(np.float64)
-    square = cv2.warpAffine(texture, cut[:2], (side, side), flags=cv2.INTER_LINEAR)
-    shrink = np.diag([width / texture.shape[1], height / texture.shape[0], 1.0])
-    shown = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
-    opened, turned = eyes.of_outlines(_moved(outlines, cut), _moved(irises, cut))
-    return Source(
-        np.asarray(shown, np.uint8),
-        np.ascontiguousarray(square[..., ::-1], np.uint8),
-        place(shrink @ np.linalg.inv(cut), side, width, height),
-        opened[None],
-        turned[None],
-    )
+    opened, turned = eyes.of_outlines(moved(outlines, cut) / side, moved(irises, cut) / side)
+    return Placed(cut, opened, turned)
 
 
-def _moved(points: Array, by: Array) -> Array:
-    return points @ by[:2, :2].T + by[:2, 2]
+def read(folder: Path, width: int, height: int, side: int = SOURCE.side) -> Source:
+    """The portrait of a folder as its measures tell of it, with no network's help. Raises SourceBroken."""
+    return cut_out(texture(folder), measured(folder, side), width, height, side)
 
 
 def _measures(path: Path) -> tuple[dict[str, Array], Array, Array]:

@@ -24,6 +24,7 @@ NAMES = {
     "lmdm": "lmdm",
 }
 """How published checkpoints begin, and what we call them."""
+FORBIDDEN = ("insightface_det.onnx", "landmark106.onnx", "det_10g.onnx", "2d106det.onnx")
 TIMEOUT_S = 600
 
 
@@ -60,10 +61,15 @@ def convert(path: Path, folder: Path) -> list[Path]:
 
 def _graph(path: Path, folder: Path) -> Path:
     """A graph is read by ONNX Runtime anyway: its inputs and outputs are looked at, and it is copied as it is."""
+    from actors.face.ditto.avatar import mesh, points
     from actors.face.ditto.nets.hubert import Hubert
 
-    Hubert(path)
-    return _write(folder / "hubert.onnx", path.read_bytes())
+    if path.name in FORBIDDEN:
+        raise Refused(f"InsightFace's networks may not be used commercially; {points.FILE} and a mesh do without them")
+    looks = {points.FILE: points.Landmarks, mesh.DETECTOR: mesh.detector, mesh.MESH: mesh.drawer}
+    look = looks.get(path.name)
+    (look or Hubert)(path)
+    return _write(folder / (path.name if look else "hubert.onnx"), path.read_bytes())
 
 
 def _write(path: Path, data: bytes) -> Path:

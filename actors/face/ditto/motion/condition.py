@@ -38,19 +38,22 @@ def mirror(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.where(turn % 2 == 0, place, size - 1 - place)
 
 
-def rows(audio: Array, first: int, emotion_rows: Array, eye_open: Array, eye_ball: Array, keypoints: Array) -> Array:
+def rows(
+    audio: Array, first: int, emotion_rows: Array, eye_open: Array, eye_ball: Array, keypoints: Array,
+    eyes_from: int = 0,
+) -> Array:  # fmt: skip
     """Condition rows (n, 1103) of the frames ``first`` on, one for each of ``audio`` (n, 1024).
 
     ``emotion_rows`` (m, 8) are cycled, ``eye_open`` (m, 2) and ``eye_ball`` (m, 6) go to and fro; ``keypoints`` (63)
-    stay. Frames before 0 count as 0.
+    stay. Frames before 0 count as 0. ``eyes_from``: frame of the film that frame 0 shows.
     """
     at = np.maximum(np.arange(first, first + len(audio)), 0)
     return np.concatenate(
         [
             audio,
             emotion_rows[at % len(emotion_rows)],
-            eye_open[mirror(at, len(eye_open))],
-            eye_ball[mirror(at, len(eye_ball))],
+            eye_open[mirror(at + eyes_from, len(eye_open))],
+            eye_ball[mirror(at + eyes_from, len(eye_ball))],
             np.broadcast_to(keypoints.reshape(1, -1), (len(audio), keypoints.size)),
         ],
         axis=1,

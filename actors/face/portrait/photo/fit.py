@@ -39,6 +39,10 @@ class Fitted:
     pixels: Pixels
     points: Points
     """(478, 2) landmarks."""
+    depth: Points
+    """(478,) how near each is, on the same scale."""
+    turn: Points
+    """(2, 3) from the picture as it was found to the texture."""
     notes: tuple[str, ...]
     """What is not as good as it could be, a sentence each."""
 
@@ -53,7 +57,6 @@ def fit(found: Found) -> Fitted:
     column = there[int(np.clip(points[mesh.CHIN][1], 0, SIZE[1] - 1)) :, int(points[mesh.CHIN][0])]
     if np.count_nonzero(column) < _BELOW_CHIN:
         raise PictureRefused("too_tight", "the picture ends just below the chin; send one with neck and shoulders")
-    pixels = cv2.warpAffine(found.pixels, matrix, SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     notes = []
     if found.apart < GOOD:
         notes.append(
@@ -61,7 +64,18 @@ def fit(found: Found) -> Fitted:
         )
     if np.count_nonzero(there) < 0.97 * there.size:
         notes.append("the picture is tightly cut: what lies beyond its edge is made up and blurred")
-    return Fitted(_continued(np.asarray(pixels, np.uint8), there), points, tuple(notes))
+    pixels, placed = follow(found, matrix)
+    return Fitted(pixels, placed[:, :2], placed[:, 2], matrix, tuple(notes))
+
+
+def follow(found: Found, turn: Points) -> tuple[Pixels, Points]:
+    """A frame of a film brought into the texture as its first one was: pixels, and landmarks (478, 3) in them."""
+    height, width = found.pixels.shape[:2]
+    there = np.asarray(cv2.warpAffine(np.full((height, width), 255, np.uint8), turn, SIZE), np.uint8)
+    pixels = cv2.warpAffine(found.pixels, turn, SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    flat = found.points[:, :2] @ turn[:, :2].T + turn[:, 2]
+    near = found.points[:, 2] * float(np.hypot(*turn[0, :2]))
+    return _continued(np.asarray(pixels, np.uint8), there), np.column_stack([flat, near])
 
 
 def _check(found: Found) -> None:

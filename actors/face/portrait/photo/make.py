@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import mkdtemp
 
 import cv2
 import numpy as np
 
-from actors.face.avatars import ABOUT, PORTRAIT
+from actors.face.avatars import ABOUT, FILM, MESH, PORTRAIT
+from actors.face.filmed import Reel
 from actors.face.landmarks import Found
 from actors.face.portrait.idle import write_clip
 from actors.face.portrait.photo import lids, mesh
-from actors.face.portrait.photo.fit import Fitted, fit
+from actors.face.portrait.photo.fit import SIZE, Fitted, fit, follow
 from actors.face.portrait.photo.inside import patches
 from actors.face.portrait.photo.lips import shut
 from actors.face.portrait.photo.measures import rig_text
@@ -43,10 +46,11 @@ class About:
     recipe: int = RECIPE
 
 
-def make(found: Found, about: About, folder: Path) -> tuple[str, ...]:
+def make(found: Found, about: About, folder: Path, film: Iterable[Found] | None = None) -> tuple[str, ...]:
     """Write the avatar into ``folder``, which must not be there yet; return its notes.
 
-    Takes some seconds. Raises PictureRefused for a face that cannot speak, OSError if nothing can be written.
+    ``film``: the frames that follow ``found``, if it is the first one of a film. Takes some seconds. Raises
+    PictureRefused for a face that cannot speak or a film too short, OSError if nothing can be written.
     """
     fitted = fit(found)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +59,7 @@ def make(found: Found, about: About, folder: Path) -> tuple[str, ...]:
         inside = part / folder.name  # the idle clip is drawn from a folder with an avatar's name
         inside.mkdir()
         _write_pictures(fitted, inside)
+        _write_landmarks(fitted, found, film, inside)
         write_clip(inside)
         told = {**asdict(about), "notes": list(fitted.notes)}
         (inside / ABOUT).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", "utf-8")
@@ -87,7 +92,23 @@ def _write_pictures(fitted: Fitted, folder: Path) -> None:
     _write(folder / "lids.png", blink)
     _write(folder / "preview.png", np.asarray(small, np.uint8))
     _write(folder / PORTRAIT, mouth.closed, cv2.IMWRITE_JPEG_QUALITY, 88)
+    np.savez(
+        folder / MESH, allow_pickle=False, points=np.column_stack([fitted.points, fitted.depth]).astype(np.float32)
+    )
     (folder / "rig.toml").write_text(rig_text(fitted.points, mouth, eyes, box, inner), "utf-8")
+
+
+def _write_landmarks(fitted: Fitted, first: Found, film: Iterable[Found] | None, folder: Path) -> None:
+    """Landmarks of the picture, and a film with those of its frames. Raises PictureRefused for a film too short."""
+    meshes = {"points": np.column_stack([fitted.points, fitted.depth])}
+    if film is not None:
+        reel = Reel.of(*SIZE)
+        for frame in chain((first,), film):
+            reel.add(*follow(frame, fitted.turn))
+        reel.write(folder / FILM)
+        meshes["film"] = np.stack(reel.meshes)
+    arrays = {name: points.astype(np.float32) for name, points in meshes.items()}
+    np.savez(folder / MESH, allow_pickle=False, **arrays)  # type: ignore[arg-type]
 
 
 def _brightness(pixels: Pixels, fitted: Fitted) -> float:

@@ -40,3 +40,26 @@ def write_hubert(path: Path, *, width: int = 1024, given: str = "input_values") 
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def write_graph(path: Path, given: tuple[int, ...], outputs: dict[str, np.ndarray], weight: float = 0.0) -> Path:
+    """A graph that answers an image ``given`` with ``outputs``, plus ``weight`` times the image's mean."""
+    helper, proto = onnx.helper, onnx.TensorProto
+    nodes = [
+        helper.make_node("ReduceMean", ["input"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "w"], ["m"]),
+    ]
+    nodes += [helper.make_node("Add", [f"c_{name}", "m"], [name]) for name in outputs]
+    kept = [onnx.numpy_helper.from_array(np.array(weight, np.float32), "w")]
+    kept += [onnx.numpy_helper.from_array(told.astype(np.float32), f"c_{name}") for name, told in outputs.items()]
+    graph = helper.make_graph(
+        nodes,
+        "points",
+        [helper.make_tensor_value_info("input", proto.FLOAT, given)],
+        [helper.make_tensor_value_info(name, proto.FLOAT, told.shape) for name, told in outputs.items()],
+        kept,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path

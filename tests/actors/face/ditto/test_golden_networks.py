@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.actors.face.ditto.golden import golden
+from tests.actors.face.ditto.golden import files, golden, unread
 from tests.actors.face.ditto.needs import torch
 
 # isort: split
@@ -25,10 +25,9 @@ class Told:
     """A golden file: weights by name, inputs, outputs."""
 
     def __init__(self, name: str) -> None:
-        arrays = golden(name)
-        self.weights = {key[2:]: torch.from_numpy(value) for key, value in arrays.items() if key.startswith("w:")}
-        self.given = {key[3:]: torch.from_numpy(value) for key, value in arrays.items() if key.startswith("in:")}
-        self.wanted = {key[4:]: value for key, value in arrays.items() if key.startswith("out:")}
+        self.arrays = arrays = golden(name)
+        self.weights = {key[2:]: torch.from_numpy(arrays[key]) for key in arrays if key.startswith("w:")}
+        self.given = {key[3:]: torch.from_numpy(arrays[key]) for key in arrays if key.startswith("in:")}
 
     def filled(self, network: Any, prefix: str = "") -> Any:
         """The network with the file's weights, every one of them."""
@@ -38,8 +37,9 @@ class Told:
         return network.eval().requires_grad_(False)
 
     def check(self, name: str, got: Any) -> None:
-        assert got.shape == self.wanted[name].shape
-        np.testing.assert_allclose(got.numpy(), self.wanted[name], rtol=0, atol=TOLERANCE, err_msg=name)
+        wanted = self.arrays[f"out:{name}"]
+        assert got.shape == wanted.shape
+        np.testing.assert_allclose(got.numpy(), wanted, rtol=0, atol=TOLERANCE, err_msg=name)
 
 
 def test_appearance() -> None:
@@ -131,3 +131,9 @@ def test_all_published_names_are_read_with_their_shapes_and_none_is_left_over(na
 
 def test_they_are_858_in_all() -> None:
     assert sum(len(bare(name).state_dict()) for name in NETWORKS) == 858 == len(golden("state_dict_layout")["rows"])
+
+
+def test_every_array_is_compared(request: pytest.FixtureRequest) -> None:
+    golden("state_dict_layout")  # without a folder there are none
+    mine = {name for name in files() if name.startswith("tiny_") or name == "state_dict_layout"}
+    assert len(mine) == 7 and unread(mine, request) == []

@@ -3,6 +3,7 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,5 +48,5 @@ def runtime(seed: int = 0) -> Torch:
     return Torch(parts(seed), hear, side=SIDE)
 
 
-def ditto(seed: int = 0) -> Ditto:
-    return Ditto(runtime=runtime(seed))
+def ditto(seed: int = 0, folder: Path | None = None, weights: str = "") -> Ditto:
+    return Ditto(runtime=runtime(seed), folder=folder, weights=weights)

@@ -63,9 +63,19 @@ def test_an_avatar_appears_complete_and_nothing_else_is_left(folder: Path) -> No
     assert [path.name for path in folder.parent.iterdir()] == ["own-1"]
     patches = {"cavity.png", "lower_teeth.png", "tongue.png", "upper_teeth.png"}
     pictures = {"closed.png", "open.png", "lids.png", "preview.png", "portrait.jpg", "idle.mp4"}
-    assert {path.name for path in folder.iterdir()} == {*pictures, *patches, "rig.toml", "about.json"}
+    assert {path.name for path in folder.iterdir()} == {*pictures, *patches, "rig.toml", "mesh.npz", "about.json"}
     assert json.loads((folder / "about.json").read_text())["name"] == "Somebody"
     assert (describe(folder).width, describe(folder).height) == (384, 576)
+
+
+def test_its_landmarks_are_kept_where_its_measures_say_that_the_eyes_are(folder: Path) -> None:
+    eyes = load(folder).rig.eyes
+    with np.load(folder / "mesh.npz", allow_pickle=False) as arrays:
+        points = arrays["points"]
+    assert points.shape == (478, 3) and points.dtype == np.float32
+    for iris, eye in zip((468, 473), eyes, strict=True):
+        assert np.abs(points[iris, :2] - eye.iris_centre).max() < 0.1
+    assert points[4, 2] < points[152, 2] < points[234, 2]  # the nose is nearer than the chin, that than the ears
 
 
 def test_its_measures_are_those_that_the_painter_gave_the_same_face(folder: Path) -> None:
