@@ -24,7 +24,7 @@ Shape = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What shapes depend on; the published sizes by default."""
+    """What shapes depend on; those of the published networks by default."""
 
     side: int = 512
     volume: int = 32
@@ -34,6 +34,9 @@ class Sizes:
     width: int = 512
     heads: int = 8
     layers: int = 8
+
+
+PUBLISHED = Sizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Graph:
     """The most that one call takes of MANY."""
 
 
-def graphs(sizes: Sizes = Sizes()) -> dict[str, Graph]:  # frozen
+def graphs(sizes: Sizes = PUBLISHED) -> dict[str, Graph]:
     """All of them by name, for networks of these sizes."""
     place = sizes.side // 8
     points: Shape = (MANY, POINTS, 3)
@@ -64,7 +67,7 @@ def graphs(sizes: Sizes = Sizes()) -> dict[str, Graph]:  # frozen
     feature: Shape = (MANY, sizes.told, place, place)
     return {
         "hubert": Graph("", {"input_values": (MANY, CHUNK)}, {"encoding_out": ()}),
-        "appearance": Graph("appearance", {"image": image}, {"pred": volume}, half=("pred",), largest=1),
+        "appearance": Graph("appearance", {"image": image}, {"pred": volume}, False, ("pred",), largest=1),
         "motion": Graph("motion", {"image": image}, _pose(), largest=1),
         "stitch": Graph("stitch", {"kp_source": points, "kp_driving": points}, {"out": points}),
         "warp": Graph(
@@ -80,7 +83,7 @@ def graphs(sizes: Sizes = Sizes()) -> dict[str, Graph]:  # frozen
     }  # fmt: skip
 
 
-def split(sizes: Sizes = Sizes()) -> dict[str, Graph]:  # frozen
+def split(sizes: Sizes = PUBLISHED) -> dict[str, Graph]:
     """The warp in three, for engines that cannot read a volume at places: in between, somebody else does.
 
     `warp_small` belongs to the portrait. Then `sampled(small, flows)` for every flow, `warp_flow`,

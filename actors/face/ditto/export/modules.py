@@ -121,7 +121,7 @@ class WarpSmall(nn.Module):
 
 
 class Stack(nn.Module):
-    """Heat and moved volume of each flow, side by side: large, and a module only so that it can be in half precision."""
+    """Heat and moved volume of each flow, side by side; a module of its own so that it can be in half precision."""
 
     def forward(self, heat: Any, moved: Any) -> Any:
         return torch.cat([heat[:, :, None], moved], dim=2).flatten(1, 2)
