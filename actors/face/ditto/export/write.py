@@ -50,6 +50,10 @@ def export(module: Any, graph: Graph) -> Any:
             output_names=list(graph.outputs), dynamic_axes=axes,
         )  # fmt: skip
     model = _plain(onnx.load_from_string(out.getvalue()))
+    for part in model.graph.output:  # the exporter makes up names for sizes that it lost sight of
+        del part.type.tensor_type.shape.dim[:]
+        for size in graph.outputs[part.name]:
+            part.type.tensor_type.shape.dim.add(**{"dim_param" if isinstance(size, str) else "dim_value": size})
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -3,7 +3,12 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+import io
+import shutil
+import warnings
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,11 +29,21 @@ def quiet(what: str, share: float) -> None:
     """Progress that nobody watches."""
 
 
+@cache
+def home() -> TemporaryDirectory[str]:
+    """Where graphs are made once for all tests."""
+    return TemporaryDirectory(prefix="graphs-")
+
+
 def files(folder: Path, precision: str = "fp32", names: tuple[str, ...] = build.WHOLE) -> dict[str, Path]:
-    """The graphs of `tiny.runtime`, made where they are missing, and an audio encoder's."""
-    parts = tiny.parts()
-    made = build.graph_files(folder, names, precision, quiet, sizes=SIZES, network=parts.__getitem__)
-    return {**made, "hubert": hubert(folder / "hubert.onnx")}
+    """The graphs of `tiny.runtime`, and an audio encoder's."""
+    once = Path(home().name)
+    build.graph_files(once, names, precision, quiet, sizes=SIZES, network=tiny.parts().__getitem__)
+    if not (once / "hubert.onnx").exists():
+        hubert(once / "hubert.onnx")
+    shutil.copytree(once, folder, dirs_exist_ok=True)
+    made = build.graph_files(folder, names, precision, quiet, sizes=SIZES)
+    return {**made, "hubert": folder / "hubert.onnx"}
 
 
 def hubert(path: Path) -> Path:
@@ -39,9 +54,6 @@ def hubert(path: Path) -> Path:
             blocks = wave[0, : 20 * 320].reshape(20, 320)
             told = [blocks.abs().mean(1), blocks.mean(1), (blocks[:, 1:] - blocks[:, :-1]).abs().mean(1)]
             return (torch.stack(told, 1) * 20).repeat(1, 342)[:, :1024]
-
-    import io
-    import warnings
 
     out = io.BytesIO()
     with warnings.catch_warnings():
