@@ -27,6 +27,9 @@ Progress = Callable[[str, float], None]
 FORM = 1
 """Of the graphs; raised whenever they would come out differently for the same weights."""
 PRECISIONS = ("fp32", "fp16", "int8", "fp8")
+NARROW = ("int8", "fp8")
+NARROWED = ("warp", "decoder")
+"""The graphs that there are in eight bits; with them the others run in half precision."""
 WHOLE = ("appearance", "motion", "stitch", "warp", "decoder", "lmdm_begin", "lmdm_step")
 """The graphs of a runtime that can read a volume at places."""
 SPLIT = (*(name for name in WHOLE if name != "warp"), "warp_small", "warp_flow", "warp_rest")
@@ -94,7 +97,7 @@ def graph_files(
     for place, name in enumerate(names):
         progress(f"graph {name}", place / len(names))
         graph = told_of[name]
-        kind = "fp32" if graph.wide else precision
+        kind = "fp32" if graph.wide else precision if name in NARROWED or precision not in NARROW else "fp16"
         weights = models / f"{graph.network}.safetensors"
         if graph.network not in hashes:
             hashes[graph.network] = sha256(weights) if weights.exists() else ""
@@ -109,7 +112,7 @@ def _graph_file(models: Path, name: str, graph: Graph, kind: str, weights: str, 
     had = told(path)
     if had is not None and (not weights or made_of.items() <= had.items()):
         return path
-    if kind in ("int8", "fp8"):
+    if kind in NARROW:
         raise StageError(
             f"{path} is missing or of other weights; make it with actors.face.ditto.export.quantize, or build fp16"
         )

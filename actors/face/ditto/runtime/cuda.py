@@ -4,7 +4,8 @@ Whoever runs engines needs no more of CUDA than this. Every call that fails rais
 it. Not run on a GPU.
 """
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright takes `torch` for the file beside this one where torch is not installed.
 from __future__ import annotations
 
 import weakref
@@ -123,4 +124,4 @@ def host(pointer: int, like: Buffer) -> Array:
     import ctypes
 
     raw = (ctypes.c_uint8 * like.size).from_address(pointer)
-    return np.frombuffer(raw, like.kind).reshape(like.shape)
+    return np.frombuffer(memoryview(raw), like.kind).reshape(like.shape)

@@ -29,7 +29,7 @@ Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 LIBRARIES = {"tensorrt": ("tensorrt",), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
 """Modules to look for, by runtime; the second is there where only the wheels with the library are installed."""
 _MISSING = {
-    "tensorrt": "PyPI has only stubs of it: install tensorrt 11.2 or newer from NVIDIA's own index, or in its container",
+    "tensorrt": "PyPI has only stubs of it: install tensorrt 11.2 or newer from NVIDIA's own index, or its container",
     "tensorrt-rtx": "install it: pip install 'realtime-avatar[tensorrt-rtx]'",
 }
 
@@ -57,12 +57,13 @@ class Made:
 
 def library(runtime: str) -> Any:
     """The module of a runtime. Raises StageError that says where it comes from."""
+    reasons: list[str] = []
     for name in LIBRARIES[runtime]:
         try:
             return import_module(name)
         except ImportError as error:
-            reason = error
-    raise StageError(f"the runtime {runtime!r} is not installed ({reason}); {_MISSING[runtime]}")
+            reasons.append(str(error))
+    raise StageError(f"the runtime {runtime!r} is not installed ({'; '.join(reasons)}); {_MISSING[runtime]}")
 
 
 def reads_volumes(runtime: str, version: str) -> bool:
