@@ -116,14 +116,22 @@ def _graph_file(models: Path, name: str, graph: Graph, kind: str, weights: str, 
         raise StageError(
             f"{path} is missing or of other weights; make it with actors.face.ditto.export.quantize, or build fp16"
         )
-    data = _exported(name, graph, kind, network)
+    wide = path.with_name(f"{name}.fp32.onnx")
+    had = told(wide) if kind == "fp16" else None
+    data = _exported(name, graph, kind, network, wide if had is not None and made_of.items() <= had.items() else None)
     log.info("%s: a graph of %.1f MB in %s", path, len(data) / 1e6, kind)
     return write_told(path, data, made_of)
 
 
-def _exported(name: str, graph: Graph, kind: str, network: Callable[[str], Any]) -> bytes:
+def _exported(name: str, graph: Graph, kind: str, network: Callable[[str], Any], wide: Path | None) -> bytes:
+    """A graph in float32 or half precision; the latter of the former's file where there is one."""
     try:
+        import onnx
+
         from actors.face.ditto.export.half import halved
+
+        if wide is not None:
+            return halved(onnx.load(wide), graph).SerializeToString()
         from actors.face.ditto.export.modules import MODULES
         from actors.face.ditto.export.write import export
     except ImportError as error:
@@ -132,9 +140,7 @@ def _exported(name: str, graph: Graph, kind: str, network: Callable[[str], Any])
             " pip install 'realtime-avatar[ditto]', or bring the folder `graphs` of a machine that has it"
         ) from error
     model = export(MODULES[name](network(graph.network)), graph)
-    if kind == "fp16":
-        model = halved(model, graph)
-    return model.SerializeToString()
+    return (halved(model, graph) if kind == "fp16" else model).SerializeToString()
 
 
 def _loaded(models: Path, name: str) -> Any:

@@ -128,7 +128,7 @@ def _held(sizes: Sizes) -> dict[str, Shape]:
         "values": (sizes.layers, BOTH, sizes.heads, WINDOW, head),
         "later_keys": (STEPS, sizes.layers, sizes.heads, 2, head),
         "later_values": (STEPS, sizes.layers, sizes.heads, 2, head),
-        "films": (STEPS, BOTH, sizes.layers, 3, 2 * sizes.width),
+        "films": (STEPS, BOTH, sizes.layers, 3, 2, sizes.width),
     }
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from actors.face.ditto.export.diffusion import Begin, Step
 from actors.face.ditto.nets.blocks import sampled
-from actors.face.ditto.nets.lmdm import GUIDANCE
 from actors.face.ditto.nets.motion_extractor import OUTPUTS
 
 
@@ -41,71 +41,6 @@ class Picture(nn.Module):
     def forward(self, feature: Any) -> Any:
         picture = self.network(feature).index_select(1, self.order) * 255
         return picture.round().permute(0, 2, 3, 1).to(torch.uint8)
-
-
-class Begin(nn.Module):
-    """All that is constant over the steps of windows (n, ...): see `actors.face.ditto.nets.lmdm`."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.net = network.model
-
-    def forward(self, cond_frame: Any, cond: Any, times: Any) -> tuple[Any, ...]:
-        net = self.net
-        tokens, pooled = net.tokens(cond)
-        null = net.null_cond_embed.expand(cond.shape[0], -1, -1)
-        memory = net.norm_cond(torch.cat([null, tokens]))
-        pooled = torch.cat([net.null_cond_hidden.expand(cond.shape[0], -1), pooled])
-        hidden = net.time_mlp(times)
-        later = net.norm_cond(net.to_time_tokens(hidden))
-        told = net.to_time_cond(hidden)[:, None] + pooled
-        projection = net.input_projection
-        width = projection.weight.shape[1] // 2
-        beside = F.linear(cond_frame, projection.weight[:, width:], projection.bias)[:, None]
-        layers = net.seqTransDecoder.stack
-        kept = [layer.memory(memory) for layer in layers]
-        coming = [layer.memory(later, net.null_cond_embed.shape[1]) for layer in layers]
-        films = [torch.stack([film.block(told) for film in (at.film1, at.film2, at.film3)], 2) for at in layers]
-        return (
-            beside, torch.stack([keys for keys, _ in kept]), torch.stack([values for _, values in kept]),
-            torch.stack([keys for keys, _ in coming], 1), torch.stack([values for _, values in coming], 1),
-            torch.stack(films, 2),
-        )  # fmt: skip
-
-
-class Step(nn.Module):
-    """One step of the sampler: the clean window, and from it the next noisy one by the step's five weights.
-
-    ``weights`` (steps, 5): of the noisy window in the predicted noise, of the clean one in it (taken away), of the
-    clean window, of the predicted noise and of fresh noise in the next one. In the last row the clean window's is 1
-    and the others 0.
-    """
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.net = network.model
-
-    def forward(
-        self, x: Any, step: Any, weights: Any, noise: Any, beside: Any, keys: Any, values: Any, later_keys: Any,
-        later_values: Any, films: Any,
-    ) -> Any:  # fmt: skip
-        net = self.net
-        width = net.final_layer.out_features
-        start = F.linear(x, net.input_projection.weight[:, :width]) + beside
-        out = torch.cat([start, start])
-        later_keys, later_values, films, weights, noise = (
-            part.index_select(0, step).squeeze(0) for part in (later_keys, later_values, films, weights, noise)
-        )
-        for index, layer in enumerate(net.seqTransDecoder.stack):
-            memory = [
-                torch.cat([part[index], later[index].expand(out.shape[0], -1, -1, -1)], 2)
-                for part, later in ((keys, later_keys), (values, later_values))
-            ]
-            out = layer(out, memory, [films[:, index, which, None] for which in range(3)])
-        without, told = net.final_layer(out).chunk(2)
-        clean = without + GUIDANCE * (told - without)
-        eps = x * weights[0] - clean * weights[1]
-        return clean * weights[2] + eps * weights[3] + noise * weights[4]
 
 
 class WarpSmall(nn.Module):

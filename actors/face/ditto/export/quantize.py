@@ -23,7 +23,7 @@ import numpy as np
 from actors.face.ditto.export.build import FORM, NARROW, graph_files, logged
 from actors.face.ditto.export.files import sha256, write_told
 from actors.face.ditto.export.graphs import PUBLISHED, Sizes, graphs
-from actors.face.ditto.runtime.graphs import Machine
+from actors.face.ditto.runtime.machine import Machine
 from actors.face.ditto.spec import Array
 from streaming.stages import StageError
 
@@ -112,6 +112,7 @@ def narrowed(path: Path, kind: str, given: Sequence[Feeds], graph: Any) -> bytes
             # Symmetric, weights as floats with a pair of their own, biases as they are: engines take no other.
             extra_options={
                 "ActivationSymmetric": True, "WeightSymmetric": True, "AddQDQPairToWeight": True, "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": ["Conv"],
                 "DedicatedQDQPair": True,  # or a convolution that stays wide reads what was narrowed for its neighbour
             },
         )  # fmt: skip

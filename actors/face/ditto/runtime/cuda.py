@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,9 @@ class Cuda:
     def __init__(self, index: int = 0) -> None:
         """Raises StageError where the bindings, the driver or the device is missing."""
         try:
-            from cuda.bindings import runtime
+            self._cuda: Any = import_module("cuda.bindings.runtime")
         except ImportError as error:
-            raise StageError(
-                "engines need NVIDIA's cuda-bindings: pip install 'realtime-avatar[tensorrt-rtx]'"
-            ) from error
-        self._cuda = runtime
+            raise StageError("engines need NVIDIA's cuda-bindings: pip install 'cuda-bindings>=13'") from error
         self._call("cudaSetDevice", index)
         self._stream = self._call("cudaStreamCreate")
         self._slots: dict[str, Buffer] = {}

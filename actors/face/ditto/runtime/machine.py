@@ -120,7 +120,7 @@ def _stacked(arrays: Sequence[Array]) -> Array:
 
 @lru_cache(16)
 def _step_weights(steps: int) -> tuple[Array, Array]:
-    """Times (steps,) and weights (steps, 5) of `actors.face.ditto.export.modules.Step`."""
+    """Times (steps,) and weights (steps, 5) of `actors.face.ditto.export.diffusion.Step`."""
     plan = sampler.schedule(steps)
     weights = np.zeros((steps, 5), np.float32)
     weights[:, 0], weights[:, 1] = plan.recip, 1 / plan.recip_minus

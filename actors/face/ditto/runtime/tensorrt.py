@@ -20,7 +20,7 @@ from actors.face.ditto.export.files import sha256
 from actors.face.ditto.export.graphs import BOTH, MANY, MOST_STEPS, PUBLISHED, STEPS, Graph, Sizes, graphs, split
 from actors.face.ditto.runtime import engines as made
 from actors.face.ditto.runtime.cuda import Buffer, Cuda
-from actors.face.ditto.runtime.graphs import Graphs
+from actors.face.ditto.runtime.machine import Graphs
 from actors.face.ditto.spec import Array
 from streaming.stages import StageError
 
@@ -71,7 +71,7 @@ class Engine:
 
 
 class Engined:
-    """`actors.face.ditto.runtime.graphs.Machine`: an engine a graph, on one GPU."""
+    """`actors.face.ditto.runtime.machine.Machine`: an engine a graph, on one GPU."""
 
     def __init__(self, cuda: Any, engines: Mapping[str, Engine]) -> None:
         self._cuda, self._engines = cuda, engines

@@ -21,7 +21,7 @@ from actors.face.ditto.export import build
 from actors.face.ditto.runtime import cuda as memory
 from actors.face.ditto.runtime import engines, tensorrt
 from actors.face.ditto.runtime import open as open_runtime
-from actors.face.ditto.runtime.graphs import Graphs
+from actors.face.ditto.runtime.machine import Graphs
 from streaming.stages import StageError
 
 
