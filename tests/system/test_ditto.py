@@ -32,7 +32,7 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that sees this environment's packages, and besides the extra ``ditto``, and on Linux TensorRT's."""
+    """An interpreter that sees this environment's packages, and besides the extras that the networks need."""
     home = tmp_path_factory.mktemp("ditto") / "env"
     venv.create(home, with_pip=True)
     python = home / "bin" / "python"

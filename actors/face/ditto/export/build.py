@@ -8,6 +8,7 @@ What is there and was made of the same is not made again. Graphs need torch; a m
 not. Nothing here was run on a GPU.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import logging

@@ -106,7 +106,8 @@ def narrowed(path: Path, kind: str, given: Sequence[Feeds], graph: Any) -> bytes
     with TemporaryDirectory() as folder, redirect_stdout(said):
         out = Path(folder) / "narrow.onnx"
         quantize_static(
-            model, out, _Reader(given), quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv"],
+            model, out, _Reader(given),  # type: ignore[arg-type]  # its base comes with the library
+            quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv"],
             nodes_to_quantize=chosen, per_channel=kind == "int8", activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
             # Symmetric, weights as floats with a pair of their own, biases as they are: engines take no other.

@@ -80,7 +80,9 @@ class Engines:
         """``capability``: "sm89"; ``gpu``: the name of the GPU of this machine."""
         self._folder, self._runtime, self._trt = folder, runtime, trt
         self._capability = capability
+        self._card = gpu
         self._gpu = "" if runtime == "tensorrt-rtx" else gpu
+        self._caches: dict[str, Any] = {}
         self.logger = trt.Logger(trt.Logger.WARNING)
 
     def ready(
@@ -98,6 +100,28 @@ class Engines:
         write_told(path, data, asdict(made))
         log.info("ditto: built %s, %.1f MB", path.name, len(data) / 1e6)
         return data
+
+    def context(self, name: str, engine: Any) -> Any:
+        """What an engine runs in; None if there is no room. TensorRT for RTX gets the kernels of the last start."""
+        if self._runtime != "tensorrt-rtx":
+            return engine.create_execution_context()
+        config = engine.create_runtime_config()
+        cache = config.create_runtime_cache()
+        path = self._kernels(name)
+        if path.exists():
+            cache.deserialize(path.read_bytes())
+        config.set_runtime_cache(cache)
+        self._caches[name] = cache
+        return engine.create_execution_context(config)
+
+    def remember(self) -> None:
+        """Keep the kernels that TensorRT for RTX has finished on this GPU for the next start."""
+        for name, cache in self._caches.items():
+            write(self._kernels(name), bytes(cache.serialize()))
+
+    def _kernels(self, name: str) -> Path:
+        named = f"{self._card} {self._capability} {self._trt.__version__}"
+        return self._folder / f"{name}-{hashlib.sha256(named.encode()).hexdigest()[:16]}.kernels"
 
     def forget(self, name: str) -> None:
         """Remove a graph's engines that could not be used."""

@@ -18,10 +18,11 @@ import numpy as np
 from actors.face.ditto.export import build
 from actors.face.ditto.export.files import sha256
 from actors.face.ditto.export.graphs import BOTH, MANY, MOST_STEPS, PUBLISHED, STEPS, Graph, Sizes, graphs, split
+from actors.face.ditto.runtime import Pose, Window
 from actors.face.ditto.runtime import engines as made
 from actors.face.ditto.runtime.cuda import Buffer, Cuda
 from actors.face.ditto.runtime.machine import Graphs
-from actors.face.ditto.spec import Array
+from actors.face.ditto.spec import CHUNK, CONDITION, MOTION, POINTS, WINDOW, Array
 from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
@@ -30,12 +31,10 @@ log = logging.getLogger(__name__)
 class Engine:
     """One engine, its context, and two sets of outputs that it fills in turn."""
 
-    def __init__(self, trt: Any, cuda: Any, name: str, engine: Any) -> None:
-        self._cuda, self._name = cuda, name
-        self._context = engine.create_execution_context()
-        if self._context is None:
+    def __init__(self, trt: Any, cuda: Any, name: str, engine: Any, context: Any) -> None:
+        if context is None:
             raise StageError(f"there is no room on {cuda.name} to run {name}; lower what others may take of the GPU")
-        self._engine = engine
+        self._cuda, self._name, self._engine, self._context = cuda, name, engine, context
         self._turn = 0
         self._types: dict[str, Any] = {}
         self.inputs: list[str] = []
@@ -169,7 +168,7 @@ def opened(trt: Any, cuda: Any, kept: made.Engines, data: Mapping[str, bytes]) -
         if engine is None:
             kept.forget(name)
             raise StageError(f"the kept engine {name} could not be read and was removed; start again to build it anew")
-        found[name] = Engine(trt, cuda, name, engine)
+        found[name] = Engine(trt, cuda, name, engine, kept.context(name, engine))
     return Engined(cuda, found)
 
 
@@ -193,7 +192,19 @@ def _load(models: Path, device: str, runtime: str) -> Graphs:
     files = build.graph_files(models, names(runtime, trt.__version__), precision, build.logged)
     kept = made.Engines(models / "engines", runtime, trt, capability=cuda.capability, gpu=cuda.name)
     data = engine_data(_with_hubert(models, files), kept, precision, build.logged)
-    return Graphs(opened(trt, cuda, kept, data))
+    runtime_graphs = Graphs(opened(trt, cuda, kept, data))
+    warm(runtime_graphs)
+    kept.remember()
+    return runtime_graphs
+
+
+def warm(runtime: Graphs) -> None:
+    """Run everything once, so that what is late or wrong is so at the start and not in somebody's first sentence."""
+    runtime.hear(np.zeros((1, CHUNK), np.float32))
+    looked = runtime.look(np.zeros((runtime.side, runtime.side, 3), np.uint8))
+    runtime.move([Window(np.zeros(MOTION, np.float32), np.zeros((WINDOW, CONDITION), np.float32), 0, 0, 1)])
+    points = np.zeros((1, POINTS, 3), np.float32)
+    runtime.draw([Pose(looked, points, points)])
 
 
 def _with_hubert(models: Path, files: Mapping[str, Path]) -> dict[str, Path]:

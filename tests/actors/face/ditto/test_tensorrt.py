@@ -51,14 +51,19 @@ def installed(monkeypatch: pytest.MonkeyPatch, version: str, **gpu: Any) -> Any:
     return library
 
 
-def ready(folder: Path, trt: Any, precision: str = "fp32", say: build.Progress = graphed.quiet) -> Graphs:
+def ready(
+    folder: Path, trt: Any, precision: str = "fp32", say: build.Progress = graphed.quiet, runtime: str = "tensorrt"
+) -> Graphs:
     """The small networks as `tensorrt.load` would open the published ones."""
     cuda = HostCuda()
-    names = tuple(tensorrt.names("tensorrt", trt.__version__))
+    names = tuple(tensorrt.names(runtime, trt.__version__))
     files = graphed.files(folder, precision, names)
-    kept = engines.Engines(folder / "engines", "tensorrt", trt, capability=cuda.capability, gpu=cuda.name)
+    kept = engines.Engines(folder / "engines", runtime, trt, capability=cuda.capability, gpu=cuda.name)
     data = tensorrt.engine_data(files, kept, precision, say, graphed.SIZES)
-    return Graphs(tensorrt.opened(trt, cuda, kept, data), side=tiny.SIDE)
+    graphs = Graphs(tensorrt.opened(trt, cuda, kept, data), side=tiny.SIDE)
+    tensorrt.warm(graphs)
+    kept.remember()
+    return graphs
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -112,20 +117,12 @@ def test_engines_are_built_once_and_told_of(tmp_path: Path, trt: Any) -> None:
     assert len(trt.built) == len(build.WHOLE) + 1, "the second start builds nothing"
 
 
-def test_another_card_version_or_precision_has_engines_of_its_own() -> None:
-    made = engines.Made("a" * 64, "fp16", "tensorrt 11.4", "sm89", "NVIDIA L4", {"x": ((1, 3), (4, 3), (8, 3))})
-    others = [
-        engines.Made(*changed)
-        for changed in (
-            ("b" * 64, "fp16", "tensorrt 11.4", "sm89", "NVIDIA L4", made.ranges),
-            ("a" * 64, "fp32", "tensorrt 11.4", "sm89", "NVIDIA L4", made.ranges),
-            ("a" * 64, "fp16", "tensorrt 11.5", "sm89", "NVIDIA L4", made.ranges),
-            ("a" * 64, "fp16", "tensorrt 11.4", "sm90", "NVIDIA L4", made.ranges),
-            ("a" * 64, "fp16", "tensorrt 11.4", "sm89", "NVIDIA L40S", made.ranges),
-            ("a" * 64, "fp16", "tensorrt 11.4", "sm89", "NVIDIA L4", {"x": ((1, 3), (4, 3), (16, 3))}),
-        )
-    ]
-    assert len({made.key, *(other.key for other in others)}) == 7
+def test_kernels_that_were_finished_on_the_gpu_are_there_at_the_next_start(tmp_path: Path, trt: Any) -> None:
+    for length in (1, 2):
+        ready(tmp_path, trt, runtime="tensorrt-rtx")
+        kernels = [path.read_bytes() for path in (tmp_path / "engines").glob("*.kernels")]
+        assert kernels == [b"k" * length] * 8
+    assert trt.built == ["SM89"] * 8
 
 
 def test_a_broken_engine_is_removed_and_said(tmp_path: Path, trt: Any) -> None:
@@ -173,25 +170,12 @@ def test_old_versions_and_gpus_that_rtx_does_not_know_are_told(tmp_path: Path, t
         tensorrt.engine_data(graphed.files(tmp_path, names=("stitch",)), rtx, "fp32", graphed.quiet, graphed.SIZES)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("tensorrt", "PyPI has only stubs"), ("tensorrt-rtx", r"pip install 'realtime-avatar\[tensorrt-rtx\]'")],
-)
-def test_without_the_library_there_is_one_clear_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
-) -> None:
-    for module in engines.LIBRARIES[name]:
-        monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(StageError, match=f"the runtime '{name}' is not installed .*{said}"):
-        open_runtime(name, tmp_path)
-
-
 def test_without_a_gpu_there_is_one_clear_line(tmp_path: Path, trt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageError, match="the GPU cannot be used: cudaSetDevice gives 101"):
         open_runtime("tensorrt", tmp_path, "cuda:1")
     with pytest.raises(StageError, match="runs on an NVIDIA GPU"):
         open_runtime("tensorrt", tmp_path, "cpu")
-    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     with pytest.raises(StageError, match="engines need NVIDIA's cuda-bindings"):
         open_runtime("tensorrt", tmp_path)
 
