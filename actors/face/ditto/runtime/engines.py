@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from actors.caps import cap
 from actors.face.ditto.export.files import told, write, write_told
 from streaming.stages import StageError
 
@@ -138,6 +139,8 @@ class Engines:
             raise StageError(f"{self._runtime} cannot read {graph}: {faults}")
         config = builder.create_builder_config()
         self._aim(config)
+        if megabytes := cap("tensorrt_mb"):
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, int(megabytes) << 20)
         profile = builder.create_optimization_profile()
         for each, (least, usual, largest) in ranges.items():
             profile.set_shape(each, least, usual, largest)

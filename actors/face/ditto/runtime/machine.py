@@ -47,7 +47,7 @@ class Machine(Protocol):
         ...
 
 
-class Graphs:
+class GraphRuntime:
     """`actors.face.ditto.runtime.Runtime` on a machine that has the graphs of `actors.face.ditto.export`."""
 
     def __init__(self, machine: Machine, *, side: int = 512) -> None:

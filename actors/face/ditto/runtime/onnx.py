@@ -19,7 +19,7 @@ import onnxruntime
 
 from actors.face.ditto.export import build
 from actors.face.ditto.nets.hubert import GraphWrong
-from actors.face.ditto.runtime.machine import Graphs
+from actors.face.ditto.runtime.machine import GraphRuntime
 from actors.face.ditto.spec import Array
 from streaming.stages import StageError
 
@@ -103,9 +103,9 @@ def chosen(device: str) -> str:
     return provider
 
 
-def load(models: Path, device: str = "auto") -> Graphs:
+def load(models: Path, device: str = "auto") -> GraphRuntime:
     """From the files of a conversion; graphs are made of them where they are missing. Raises StageError."""
     provider = chosen(device)
     precision = build.wanted(models, "fp16" if provider == CUDA else "fp32")
     files = build.graph_files(models, build.WHOLE, precision, build.logged)
-    return Graphs(Sessions({**files, "hubert": models / "hubert.onnx"}, provider))
+    return GraphRuntime(Sessions({**files, "hubert": models / "hubert.onnx"}, provider))

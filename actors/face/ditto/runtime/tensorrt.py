@@ -21,7 +21,7 @@ from actors.face.ditto.export.graphs import BOTH, MANY, MOST_STEPS, PUBLISHED, S
 from actors.face.ditto.runtime import Pose, Window
 from actors.face.ditto.runtime import engines as made
 from actors.face.ditto.runtime.cuda import Buffer, Cuda
-from actors.face.ditto.runtime.machine import Graphs
+from actors.face.ditto.runtime.machine import GraphRuntime
 from actors.face.ditto.spec import CHUNK, CONDITION, MOTION, POINTS, WINDOW, Array
 from streaming.stages import StageError
 
@@ -172,17 +172,17 @@ def opened(trt: Any, cuda: Any, kept: made.Engines, data: Mapping[str, bytes]) -
     return Engined(cuda, found)
 
 
-def load(models: Path, device: str = "auto") -> Graphs:
+def load(models: Path, device: str = "auto") -> GraphRuntime:
     """TensorRT with the files of a conversion; engines are built where they are missing. Raises StageError."""
     return _load(models, device, "tensorrt")
 
 
-def load_rtx(models: Path, device: str = "auto") -> Graphs:
+def load_rtx(models: Path, device: str = "auto") -> GraphRuntime:
     """The same with TensorRT for RTX."""
     return _load(models, device, "tensorrt-rtx")
 
 
-def _load(models: Path, device: str, runtime: str) -> Graphs:
+def _load(models: Path, device: str, runtime: str) -> GraphRuntime:
     trt = made.library(runtime)
     if device not in ("auto", "cuda") and not device.startswith("cuda:"):
         raise StageError(f"{runtime} runs on an NVIDIA GPU (auto, cuda, cuda:1), not on {device!r}")
@@ -192,13 +192,13 @@ def _load(models: Path, device: str, runtime: str) -> Graphs:
     files = build.graph_files(models, names(runtime, trt.__version__), precision, build.logged)
     kept = made.Engines(models / "engines", runtime, trt, capability=cuda.capability, gpu=cuda.name)
     data = engine_data(_with_hubert(models, files), kept, precision, build.logged)
-    runtime_graphs = Graphs(opened(trt, cuda, kept, data))
-    warm(runtime_graphs)
+    ready = GraphRuntime(opened(trt, cuda, kept, data))
+    warm(ready)
     kept.remember()
-    return runtime_graphs
+    return ready
 
 
-def warm(runtime: Graphs) -> None:
+def warm(runtime: GraphRuntime) -> None:
     """Run everything once, so that what is late or wrong is so at the start and not in somebody's first sentence."""
     runtime.hear(np.zeros((1, CHUNK), np.float32))
     looked = runtime.look(np.zeros((runtime.side, runtime.side, 3), np.uint8))

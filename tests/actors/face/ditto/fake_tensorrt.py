@@ -49,6 +49,7 @@ class Config:
     def __init__(self) -> None:
         self.profile = Profile()
         self.aimed: Any = None
+        self.limits: dict[str, int] = {}
         self._cache: Any = None
 
     def add_optimization_profile(self, profile: Profile) -> None:
@@ -63,6 +64,9 @@ class Config:
 
     def get_timing_cache(self) -> Any:
         return self._cache
+
+    def set_memory_pool_limit(self, pool: str, size: int) -> None:
+        self.limits = {pool: size}
 
     def set_compute_capability(self, capability: Any, place: int) -> None:
         assert place < self.num_compute_capabilities
@@ -187,6 +191,7 @@ def tensorrt(version: str = "11.4.0.106") -> Any:
             monitor.phase_finish("Inner")
             head = json.dumps(config.profile.shapes).encode()
             module.built.append(config.aimed)
+            module.limits = config.limits
             return b"FAKE" + struct.pack("<I", len(head)) + head + network.model
 
     class Runtime:
@@ -202,6 +207,7 @@ def tensorrt(version: str = "11.4.0.106") -> Any:
     module.__version__, module.built, module.refuses = version, [], False
     module.Logger, module.IProgressMonitor, module.Builder, module.Runtime = Logger, IProgressMonitor, Builder, Runtime
     module.OnnxParser, module.nptype = Parser, lambda kind: kind
+    module.MemoryPoolType = SimpleNamespace(WORKSPACE="workspace")
     module.TensorIOMode = SimpleNamespace(INPUT="input", OUTPUT="output")
     module.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
     module.ComputeCapability = SimpleNamespace(SM86="SM86", SM89="SM89")

@@ -15,7 +15,7 @@ from tests.actors.face.ditto import graphed, tiny
 from actors.face.ditto.export import build
 from actors.face.ditto.export.quantize import LEAST_DB, Recording, quantize
 from actors.face.ditto.runtime import engines, tensorrt
-from actors.face.ditto.runtime.graphs import Graphs
+from actors.face.ditto.runtime.machine import GraphRuntime
 from actors.face.ditto.runtime.onnx import Sessions
 
 pytestmark = pytest.mark.system
@@ -42,7 +42,7 @@ def test_every_small_graph_compiles(
 @pytest.mark.parametrize("kind", build.NARROW)
 def test_eight_bits_compile(tmp_path: Path, kept: engines.Engines, kind: str) -> None:
     recording = Recording(Sessions(graphed.files(tmp_path), threads=1))
-    runtime = Graphs(recording, side=tiny.SIDE)
+    runtime = GraphRuntime(recording, side=tiny.SIDE)
     runtime.draw(graphed.poses(runtime, 8))
     quantize(tmp_path, kind, recording.given, sizes=graphed.SIZES, least_db=dict.fromkeys(LEAST_DB, 0.0))
     files = build.graph_files(tmp_path, build.NARROWED, kind, graphed.quiet, sizes=graphed.SIZES)

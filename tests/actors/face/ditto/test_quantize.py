@@ -15,7 +15,7 @@ from tests.actors.face.ditto import graphed, tiny
 
 from actors.face.ditto.export import build
 from actors.face.ditto.export.quantize import Recording, TooLossy, decibels, quantize
-from actors.face.ditto.runtime.machine import Graphs
+from actors.face.ditto.runtime.machine import GraphRuntime
 from actors.face.ditto.runtime.onnx import Sessions
 from streaming.stages import StageError
 
@@ -24,7 +24,7 @@ from streaming.stages import StageError
 def given(tmp_path: Path) -> dict[str, list[Any]]:
     """What the two graphs were given while 24 pictures were drawn."""
     recording = Recording(Sessions(graphed.files(tmp_path), threads=1))
-    runtime = Graphs(recording, side=tiny.SIDE)
+    runtime = GraphRuntime(recording, side=tiny.SIDE)
     runtime.draw(graphed.poses(runtime, 24))
     return recording.given
 
@@ -46,8 +46,8 @@ def test_a_close_one_is_kept_and_runs(tmp_path: Path, given: dict[str, list[Any]
     wide = [node.name for node in narrow.graph.node if node.op_type == "Conv" and "Dequantize" not in node.input[0]]
     assert {name.split("/")[2] for name in wide} >= {"fc", "conv_img"}, "the first and the last stay as they are"
     wanted, runtime = (
-        Graphs(Sessions(graphed.files(tmp_path), threads=1), side=tiny.SIDE),
-        Graphs(Sessions({**files, "hubert": tmp_path / "hubert.onnx"}, threads=1), side=tiny.SIDE),
+        GraphRuntime(Sessions(graphed.files(tmp_path), threads=1), side=tiny.SIDE),
+        GraphRuntime(Sessions({**files, "hubert": tmp_path / "hubert.onnx"}, threads=1), side=tiny.SIDE),
     )
     apart = decibels(*(each.draw(graphed.poses(each, 3)) for each in (wanted, runtime)))
     assert apart > least and min(measured.values()) > least

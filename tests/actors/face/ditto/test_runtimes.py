@@ -14,12 +14,12 @@ from tests.actors.face.ditto import graphed, tiny
 # isort: split
 
 from actors.face.ditto.runtime import Runtime
-from actors.face.ditto.runtime.machine import Graphs
+from actors.face.ditto.runtime.machine import GraphRuntime
 from actors.face.ditto.runtime.onnx import Sessions
 
 
 def onnx(folder: Path, precision: str) -> Runtime:
-    return Graphs(Sessions(graphed.files(folder, precision), threads=1), side=tiny.SIDE)
+    return GraphRuntime(Sessions(graphed.files(folder, precision), threads=1), side=tiny.SIDE)
 
 
 MADE: dict[str, tuple[Callable[[Path, str], Runtime], str, int]] = {

@@ -21,7 +21,7 @@ from actors.face.ditto.export import build
 from actors.face.ditto.runtime import cuda as memory
 from actors.face.ditto.runtime import engines, tensorrt
 from actors.face.ditto.runtime import open as open_runtime
-from actors.face.ditto.runtime.machine import Graphs
+from actors.face.ditto.runtime.machine import GraphRuntime
 from streaming.stages import StageError
 
 
@@ -53,14 +53,14 @@ def installed(monkeypatch: pytest.MonkeyPatch, version: str, **gpu: Any) -> Any:
 
 def ready(
     folder: Path, trt: Any, precision: str = "fp32", say: build.Progress = graphed.quiet, runtime: str = "tensorrt"
-) -> Graphs:
+) -> GraphRuntime:
     """The small networks as `tensorrt.load` would open the published ones."""
     cuda = HostCuda()
     names = tuple(tensorrt.names(runtime, trt.__version__))
     files = graphed.files(folder, precision, names)
     kept = engines.Engines(folder / "engines", runtime, trt, capability=cuda.capability, gpu=cuda.name)
     data = tensorrt.engine_data(files, kept, precision, say, graphed.SIZES)
-    graphs = Graphs(tensorrt.opened(trt, cuda, kept, data), side=tiny.SIDE)
+    graphs = GraphRuntime(tensorrt.opened(trt, cuda, kept, data), side=tiny.SIDE)
     tensorrt.warm(graphs)
     kept.remember()
     return graphs
@@ -139,6 +139,14 @@ def test_an_engine_that_cannot_be_built_leaves_nothing(tmp_path: Path, trt: Any)
     with pytest.raises(StageError, match="tensorrt cannot build appearance"):
         ready(tmp_path, trt)
     assert not (tmp_path / "engines").exists()
+
+
+def test_building_takes_no_more_memory_than_the_replica_may(
+    tmp_path: Path, trt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPU_CAP_TENSORRT_WORKSPACE_MB", "512")
+    ready(tmp_path, trt)
+    assert trt.limits == {"workspace": 512 * 2**20}
 
 
 def test_a_graph_that_this_version_cannot_read_is_told_with_its_reason(
