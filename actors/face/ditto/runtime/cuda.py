@@ -52,13 +52,18 @@ class Cuda:
             self._cuda: Any = import_module("cuda.bindings.runtime")
         except ImportError as error:
             raise StageError("engines need NVIDIA's cuda-bindings: pip install 'cuda-bindings>=13'") from error
-        self._call("cudaSetDevice", index)
+        self._index = index
+        self.use()
         self._stream = self._call("cudaStreamCreate")
         self._slots: dict[str, Buffer] = {}
         self._pinned: Buffer | None = None
         told = self._call("cudaGetDeviceProperties", index)
         self.name = told.name.decode() if isinstance(told.name, bytes) else str(told.name)
         self.capability = f"sm{told.major}{told.minor}"
+
+    def use(self) -> None:
+        """Make it this thread's device, which each thread has to be told."""
+        self._call("cudaSetDevice", self._index)
 
     @property
     def stream(self) -> int:
@@ -67,6 +72,7 @@ class Cuda:
 
     def empty(self, shape: tuple[int, ...], kind: Any) -> Buffer:
         """Memory of its own."""
+        self.use()
         made = Buffer(0, shape, np.dtype(kind))
         pointer = int(self._call("cudaMalloc", max(made.size, 1)))
         buffer = Buffer(pointer, shape, made.kind)

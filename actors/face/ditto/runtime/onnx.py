@@ -31,16 +31,20 @@ CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 class Sessions:
     """`actors.face.ditto.runtime.machine.Machine`: a session a graph."""
 
-    def __init__(self, files: Mapping[str, Path], provider: str = CPU, threads: int = 0) -> None:
-        """``threads``: of the CPU for one graph, 0 for all. Raises GraphWrong for a file that is no graph."""
+    def __init__(self, files: Mapping[str, Path], provider: str = CPU, index: int = 0, threads: int = 0) -> None:
+        """``index``: of the GPU; ``threads``: of the CPU for one graph, 0 for all.
+
+        Raises GraphWrong for a file that is no graph.
+        """
         self._where = "cuda" if provider == CUDA else "cpu"
-        self._providers = [provider] if provider == CPU else [provider, CPU]
+        self._index = index
+        self._providers: list[Any] = [CPU] if provider == CPU else [(provider, {"device_id": index}), CPU]
         self._threads = threads
         self._sessions = {name: self._opened(str(path), path) for name, path in files.items()}
 
     def up(self, slot: str, array: Array) -> Any:
         """A value of its own; slots are for machines with lasting buffers."""
-        return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._where, 0)
+        return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._where, self._index)
 
     def down(self, value: Any) -> Array:
         return value.numpy()
@@ -64,7 +68,7 @@ class Sessions:
             binding.bind_ortvalue_input(name, self.up("", value) if isinstance(value, np.ndarray) else value)
         names = [part.name for part in session.get_outputs()]
         for name in names:
-            binding.bind_output(name, self._where, 0)
+            binding.bind_output(name, self._where, self._index)
         session.run_with_iobinding(binding)
         return dict(zip(names, binding.get_outputs(), strict=True))
 
@@ -108,4 +112,5 @@ def load(models: Path, device: str = "auto") -> GraphRuntime:
     provider = chosen(device)
     precision = build.wanted(models, "fp16" if provider == CUDA else "fp32")
     files = build.graph_files(models, build.WHOLE, precision, build.logged)
-    return GraphRuntime(Sessions({**files, "hubert": models / "hubert.onnx"}, provider))
+    index = int(device.partition(":")[2] or 0)
+    return GraphRuntime(Sessions({**files, "hubert": models / "hubert.onnx"}, provider, index))

@@ -49,6 +49,7 @@ class Engine:
         """Outputs by name; they are good until the second run from now. Raises StageError."""
         self._turn = 1 - self._turn
         context, cuda = self._context, self._cuda
+        cuda.use()
         for name in self.inputs:
             value = feeds[name]
             if not isinstance(value, Buffer):
