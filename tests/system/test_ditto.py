@@ -23,7 +23,7 @@ TESTS = ("tests/actors/face/ditto", "tests/actors/face/test_conformance.py")
 COMPILES = sys.platform.startswith("linux") and platform.machine() == "x86_64"
 LONG = ("tests/actors/face/ditto/test_full_size.py", "tests/actors/face/ditto/test_compiles.py")
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
