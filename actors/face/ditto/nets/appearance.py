@@ -45,4 +45,4 @@ class Appearance(nn.Module):
         for down in self.down_blocks:
             x = F.avg_pool2d(down(x), 2)
         x = self.second(x)
-        return self.resblocks_3d(x.reshape(len(x), *self.shape, *x.shape[-2:]))
+        return self.resblocks_3d(x.reshape(-1, *self.shape, *x.shape[-2:]))

@@ -37,7 +37,7 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Any) -> Any:
         moved = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, 1e-6)
-        return moved.movedim(-1, 1)
+        return moved.movedim(3, 1)
 
 
 class ResponseNorm(nn.Module):
@@ -68,7 +68,7 @@ class Block(nn.Module):
     def forward(self, x: Any) -> Any:
         out = self.norm(self.dwconv(x).movedim(1, -1))
         out = self.pwconv2(self.grn(F.gelu(self.pwconv1(out))))
-        return x + out.movedim(-1, 1)
+        return x + out.movedim(3, 1)
 
 
 class ConvNeXt(nn.Module):

@@ -128,7 +128,7 @@ class DenseMotion(nn.Module):
         """(b, points + 1, d, h, w, 3): first nothing moves, then everything as each keypoint does."""
         still = grid(*like.shape[-3:], like=like)[None, None]
         moved = still + (kp_source - kp_driving)[:, :, None, None, None]
-        return torch.cat([still.expand(len(moved), -1, -1, -1, -1, -1), moved], dim=1)
+        return torch.cat([still.expand(moved.shape[0], -1, -1, -1, -1, -1), moved], dim=1)
 
     @staticmethod
     def heat(like: Any, points: Any) -> Any:

@@ -18,6 +18,9 @@ from streaming.stages import StageError
 
 RUNTIMES = {
     "torch": "actors.face.ditto.runtime.torch:load",
+    "onnx": "actors.face.ditto.runtime.onnx:load",
+    "tensorrt": "actors.face.ditto.runtime.tensorrt:load",
+    "tensorrt-rtx": "actors.face.ditto.runtime.tensorrt:load_rtx",
 }
 """By the name in the settings: a function of (models, device) in a module that imports its own libraries."""
 
