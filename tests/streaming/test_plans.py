@@ -169,6 +169,7 @@ def test_a_replay_chooses_the_same_plans() -> None:
 def test_a_conversation_taken_up_elsewhere_is_planned_there() -> None:
     talk = Conversation("plans", Pace(), planner=planner)
     recalling = Recalling("plans", talk.settings(), planner)
+    recalling.take({"in": "what a client said"})
     for event in (Joined(), Typed("hello"), ReplyText(1, "Good day.")):
         if noted := note(event, talk.on(event)):
             recalling.take(noted)
