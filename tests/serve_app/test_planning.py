@@ -19,7 +19,7 @@ from serve_app.talk import How, say
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.pace import Pace
 from streaming.stages import Avatar, FaceLoad, FaceState, Span
-from tests.actors.face.ditto.test_planner import Face
+from tests.actors.face.ditto.moving import Face
 from tests.serve_app.test_talk import stages
 
 BUSY = FaceLoad(4.0, 20.0, 15.0, "rate")
