@@ -272,15 +272,13 @@ class Connection:
         """The session; it begins with the first thing that a client says."""
         if self._session is not None:
             return self._session
-        conduct = self._conduct
-        driving = conduct.driving(self._house.driving)
-        wishes, planner = conduct.wishes, self._house.stages.planner
+        conduct, planner = self._conduct, self._house.stages.planner
+        wishes, driving = conduct.wishes, conduct.driving(self._house.driving)
         conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live, planner=planner)
         who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
         header = {"conversation": conversation.settings(), "planner": described(planner), **who}
-        if conduct.resume_token:
-            header["resume"] = resuming.digest(conduct.resume_token)
-        session = self._begin(conversation, Joined(), header=header)
+        resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
+        session = self._begin(conversation, Joined(), header={**header, **resume})
         if self._given:
             self._note(self._given_update())
         return session

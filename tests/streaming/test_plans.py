@@ -21,7 +21,7 @@ from streaming.events import (
 )
 from streaming.journal import Journal, read, replay
 from streaming.media import FRAME, RATE
-from streaming.metrics import Meter
+from streaming.meter import Meter
 from streaming.pace import Pace
 from streaming.recalling import Recalling, note
 from streaming.stages import Ahead, FaceLoad
