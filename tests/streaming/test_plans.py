@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from dataclasses import replace
 
 from streaming.commands import Animate, Command, Ended, Frames, Kept, Notice, Show, Speak
@@ -19,12 +20,12 @@ from streaming.events import (
     StageFailed,
     Typed,
 )
-from streaming.journal import Journal, read, replay
+from streaming.journal import Journal, decode, encode, read, replay
 from streaming.media import FRAME, RATE
 from streaming.meter import Meter
 from streaming.pace import Pace
 from streaming.recalling import Recalling, note
-from streaming.stages import Ahead, FaceLoad
+from streaming.stages import Ahead, FaceLoad, FaceState
 from tests.streaming.stories import drawn, shown, spoken
 
 FINE, HALF, STILL = (FaceLoad(4.0, 20.0, 15.0, rung) for rung in ("", "rate", "still"))
@@ -189,6 +190,12 @@ def test_a_face_that_fails_at_half_rate_is_missing_from_there_on() -> None:
     story.reply(1, 3)
     assert ("avatar_frames_missing_total", 50) in story.recorded
     assert [notice.rung for notice in shown(story.told, Notice)] == ["rate", "voice"]
+
+
+def test_a_state_travels_between_processes_and_through_journals_with_its_load() -> None:
+    state = FaceState("story", FRAME, b"moving", HALF)
+    assert pickle.loads(pickle.dumps(state)) == state
+    assert decode(encode(state)) == state and decode(encode(replace(state, load=None))).load is None
 
 
 def test_sound_that_is_heard_in_chunks_is_drawn_in_chunks() -> None:
