@@ -362,6 +362,7 @@ class Conversation:
         if due and self._floor.reply is None:
             self._due = None
             orders += self._floor.open(due, self._pace)
+            orders += self._settle()  # words that are known and not spoken are complete at once
         return orders
 
     def _worth(self, understood: Understood) -> bool:
