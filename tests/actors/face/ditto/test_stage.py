@@ -105,6 +105,12 @@ async def spoken(replica: Replica, length: int, sink: io.StringIO | None = None)
     return take
 
 
+@pytest.fixture(scope="module")
+def whole(face: Ditto) -> Take:
+    """Two seconds that nothing disturbs."""
+    return asyncio.run(spoken(Replica(face), 2 * RATE))
+
+
 def checks(packets: Sequence[FramePacket]) -> list[tuple[int, int]]:
     """When each picture is due, and what it was before it was encoded."""
     return [(packet.pts // FRAME, packet.check) for packet in packets]
@@ -120,7 +126,7 @@ def decoded(packets: Sequence[FramePacket], avatar: Avatar) -> list[np.ndarray]:
     return [frame.to_ndarray(format="bgr24") for frame in pictures]
 
 
-@pytest.mark.parametrize("length", [1, 959, 960, 961, 5 * 960, 11_662, 11_663, 26 * 960 - 1, 30_001, 53 * 960])
+@pytest.mark.parametrize("length", [1, 960, 961, 11_662, 11_663, 26 * 960 - 1, 53 * 960])
 async def test_any_length_of_speech_has_exactly_its_pictures(face: Ditto, length: int) -> None:
     replica = Replica(face)
     take = await spoken(replica, length)
@@ -129,9 +135,10 @@ async def test_any_length_of_speech_has_exactly_its_pictures(face: Ditto, length
     assert replica.spans >= length // FRAME // 25
 
 
-@pytest.mark.parametrize("lost_after", [0, 3, 17])
-async def test_another_replica_goes_on_with_the_same_pictures(face: Ditto, other: Ditto, lost_after: int) -> None:
-    whole = await spoken(Replica(face), 2 * RATE)
+@pytest.mark.parametrize("lost_after", [3, 17])
+async def test_another_replica_goes_on_with_the_same_pictures(
+    face: Ditto, other: Ditto, whole: Take, lost_after: int
+) -> None:
     broken = Replica(face, lost_after=lost_after, other=other)
     take = await spoken(broken, 2 * RATE)
     assert broken.engine is other
@@ -242,14 +249,12 @@ async def _all(face: Ditto, order: Animate) -> list[FramePacket | FaceState]:
     return [item async for item in face.animate(order.span, face.avatar, order.state)]
 
 
-async def test_after_the_words_the_face_comes_back_to_the_idle_loop(face: Ditto) -> None:
+async def test_after_the_words_the_face_comes_back_to_the_idle_loop(face: Ditto, whole: Take) -> None:
     """Whatever was said, or nothing: the last picture is that of the idle loop."""
-    said = await spoken(Replica(face), 2 * RATE)
-    quiet = stages(Replica(face))
-    quiet = replace(quiet, voice=Quiet())
+    quiet = replace(stages(Replica(face)), voice=Quiet())
     [silent] = await say(quiet, str(2 * RATE), How(PACE))
-    assert said.packets[-1].check == silent.packets[-1].check
-    assert said.packets[20].check != silent.packets[20].check
+    assert whole.packets[-1].check == silent.packets[-1].check
+    assert whole.packets[20].check != silent.packets[20].check
 
 
 class Quiet:
