@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from actors.face.coders import Picture
 from actors.face.ditto.engine import Ditto
 from actors.face.ditto.motion.vector import Motion
 from actors.face.ditto.planner import Planner
+from actors.face.ditto.runtime import Looked, Pose, Window
 from actors.face.ditto.spec import BINS, EXPRESSION, MOTION, WINDOW, Array
 from actors.face.portrait.engine import Portrait
 from actors.face.video import encoder
@@ -80,7 +80,7 @@ async def rendering(voice: Voice, *, quick: bool = False) -> Result:
 async def face_stage(voice: Voice, *, quick: bool = False) -> Result:
     """The same of Ditto, without its networks."""
     hollow = Hollow()
-    face = Ditto(networks=hollow)  # type: ignore[arg-type]
+    face = Ditto(runtime=hollow)
     pcm, phones = await _spoken(voice, quick=quick)
     hollow.spent = hollow.windows = 0
     spent = _measured(face, pcm, phones, Planner())
@@ -135,35 +135,36 @@ class Hollow:
         """Seconds of CPU time."""
         self.windows = 0
 
-    def look(self, square: Array) -> Any:
+    def look(self, square: Array) -> Looked:
         """The portrait's face in eight heights."""
-        face = np.asarray(square, np.float32)[..., ::-1]
+        face = np.asarray(square, np.uint8)[..., ::-1]
         nods = [np.ascontiguousarray(np.roll(face, k, 0)) for k in range(8)]
         motion = Motion(
             *(np.zeros((1, width), np.float32) for width in (1, BINS, BINS, BINS, 3, EXPRESSION)),
             kp=np.zeros((1, EXPRESSION), np.float32),
         )
-        return SimpleNamespace(volume=nods, motion=motion)
+        return Looked(nods, motion)
 
-    def hear(self, wave16k: Array) -> Array:
+    def hear(self, chunks: Array) -> Array:
         """How loud each of twenty stretches is."""
         begun = time.process_time()
-        loud = np.abs(wave16k[:6400].reshape(20, 320)).mean(1, keepdims=True)
-        told = np.repeat(loud, 1024, 1)
+        loud = np.abs(chunks[:, :6400].reshape(-1, 20, 320)).mean(2, keepdims=True)
+        told = np.repeat(loud, 1024, 2)
         self.spent += time.process_time() - begun
         return told
 
-    def move(self, frame: Array, rows: Array, seed: int, window: int, steps: int) -> Array:
+    def move(self, windows: Sequence[Window]) -> Array:
         """Each frame as loud as it is heard."""
         begun = time.process_time()
-        self.windows += 1
-        moved = np.repeat(rows[:WINDOW, :1] * 4, MOTION, 1)
+        self.windows += len(windows)
+        moved = np.stack([np.repeat(window.rows[:WINDOW, :1] * 4, MOTION, 1) for window in windows])
         self.spent += time.process_time() - begun
         return moved
 
-    def draw(self, looked: Any, source: Array, driving: Array) -> Array:
+    def draw(self, poses: Sequence[Pose]) -> Array:
         """One of the eight."""
         begun = time.process_time()
-        nod = int(abs(float((driving - source).sum())) * 8) % 8
+        nods = [int(abs(float((pose.driving - pose.source).sum())) * 8) % 8 for pose in poses]
+        drawn = np.stack([pose.looked.volume[nod] for pose, nod in zip(poses, nods, strict=True)])
         self.spent += time.process_time() - begun
-        return looked.volume[nod]
+        return drawn
