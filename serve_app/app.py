@@ -105,6 +105,7 @@ def build_stages(settings: Settings, tell: Tell = silent, record: Record = unrec
         face=loaded.get("face"),
         avatar=avatar_of(settings),
         judge=loaded.get("turn"),
+        planner=settings.planner(),
     )
 
 
@@ -129,6 +130,7 @@ def remote_stages(settings: Settings) -> Stages:
         face=RemoteFace(handle("face")) if "face" in served else None,
         avatar=avatar_of(settings),
         judge=near.get("turn"),
+        planner=settings.planner(),
     )
 
 

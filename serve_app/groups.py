@@ -87,6 +87,8 @@ class Picture(Stage):
 
     engine: str = "portrait"
     avatar: str = "default"
+    plan: Arguments = {}
+    """What plans may be chosen, for an engine that has any: of ditto ``steps`` (10) and ``strides`` (5, 10, 70)."""
 
 
 class Language(BaseModel):

@@ -7,7 +7,7 @@ knows no socket and no task.
 
 from __future__ import annotations
 
-from serve_app.units import Cut, End, Flush, Hold, Notice, Picture, Resume, Sound, State, Told
+from serve_app.units import Cut, End, Flush, Hold, Kept, Notice, Picture, Resume, Sound, State, Told
 from streaming.media import FRAME, RATE, samples
 
 START = RATE // 10
@@ -51,6 +51,8 @@ class Playhead:
                 self._sounded = max(self._sounded, pts + samples(pcm))
             case Picture(turn, pts) if turn == self._turn:
                 self._seen = max(self._seen, pts + FRAME)
+            case Kept(turn, pts) if turn == self._turn:
+                self._seen = max(self._seen, pts)
             case Notice(turn, "voice") if turn == self._turn:
                 self._blind = True
             case End(turn, pts, idle_frame) if turn == self._turn:

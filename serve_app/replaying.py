@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from serve_app.errors import UserError
+from serve_app.planning import like
 from serve_app.redoing import Mismatch, redo
 from streaming.conversation import Conversation
 from streaming.journal import Difference, Entry, Header, JournalError, read, replay
@@ -27,7 +28,8 @@ SHORT = 200
 def conversation_of(header: Header) -> Conversation:
     """The conversation that a journal was written of, at its beginning. Raises UserError."""
     try:
-        return Conversation.like(header.session, header.settings["conversation"])
+        planner = like(header.settings.get("planner"))
+        return Conversation.like(header.session, header.settings["conversation"], planner)
     except (KeyError, TypeError) as error:
         raise UserError(f"the journal's first line does not say how the conversation was set up ({error})") from error
 

@@ -37,9 +37,11 @@ from serve_app.groups import (
     Timing,
     Turn,
 )
+from serve_app.planning import paced, planner_of
 from streaming.media import MIC_RATE, RATE
 from streaming.pace import Pace
 from streaming.session import Driving
+from streaming.stages import Planner
 
 PREFIX = "AVATAR_"
 NESTED = "__"
@@ -127,7 +129,15 @@ class Settings(BaseSettings):
             end_of_turn=timing.end_of_turn_ms * MIC_RATE // 1000,
             utterance_most=round(timing.utterance_s * MIC_RATE),
         )
+        pace = paced(pace, self.planner())
         return pace.with_eagerness(self.turn.eagerness) if self.turn.engine else pace
+
+    def planner(self) -> Planner | None:
+        """What chooses the face's plans; None if the engine has none. Raises SettingsError."""
+        try:
+            return planner_of(self.face.engine, self.face.plan)
+        except UserError as error:
+            raise SettingsError(str(error)) from None
 
 
 def load(profile: str | Path | None = None, **overrides: Any) -> Settings:

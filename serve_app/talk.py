@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from serve_app.errors import NoWords, UserError
+from serve_app.planning import described
 from serve_app.progress import Progress
 from serve_app.recording import Recorder, Take, joined
 from serve_app.wav import LIMIT_S
@@ -210,7 +211,7 @@ def _codec(stages: Stages) -> Codec | None:
 
 
 def _conversation(stages: Stages, how: How, *, live: bool) -> Conversation:
-    return Conversation(how.session, how.pace, codec=_codec(stages), live=live)
+    return Conversation(how.session, how.pace, codec=_codec(stages), live=live, planner=stages.planner)
 
 
 async def _held(
@@ -224,7 +225,7 @@ async def _held(
 ) -> None:
     """Hold the conversation: drive it while ``give`` tells it what happens, and leave when that is done."""
     voice = {"voice": how.driving.voice, "language": how.driving.language}
-    settings = {"conversation": conversation.settings(), **voice}
+    settings = {"conversation": conversation.settings(), "planner": described(stages.planner), **voice}
     written = Journal(how.sink, how.session, settings) if how.sink else None
 
     def note(event: Event, commands: list[Command]) -> None:

@@ -57,6 +57,15 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """No more pictures come that are due before ``pts``: the newest one stays, and the sound need not wait."""
+
+    turn: int
+    pts: int
+    """Sample at 24 kHz, counted from the reply's first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """When words are heard; starts count from the reply's first sample at 24 kHz."""
 
@@ -117,7 +126,8 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The reply goes on with less: without pictures (``voice``) or without sound (``text``)."""
+    """The reply goes on with less: without pictures (``voice``), without sound (``text``), or with a face that is drawn
+    with less effort (``steps``, ``rate``, ``still``); an empty ``rung`` is a face that is drawn as usual again."""
 
     turn: int
     rung: str
@@ -135,7 +145,7 @@ class Trouble:
     turn: int = 0
 
 
-Told = Text | Caption | Sound | Picture | Words | Hold | Resume | Flush | Cut | End | State | Notice | Trouble
+Told = Text | Caption | Sound | Picture | Kept | Words | Hold | Resume | Flush | Cut | End | State | Notice | Trouble
 """All that a client can be told."""
 
 
@@ -178,12 +188,15 @@ class Reader:
         self._seq = unit.seq
         # Binary messages count turns modulo 65,536; the one meant is the one nearest to the newest.
         turn = self._turn + (unit.turn - self._turn + 0x8000 & 0xFFFF) - 0x8000
-        _, audio, video = self._has if self._has[0] == turn else (turn, 0, 0)
+        _, audio, video = self._had(turn)
         if unit.kind is Kind.AUDIO:
             self._has = turn, unit.pts + samples(unit.payload), video
             return Sound(turn, unit.pts, unit.payload)
         self._has = turn, audio, unit.pts + FRAME
         return Picture(turn, unit.pts, unit.payload, Flag.KEY in unit.flags)
+
+    def _had(self, turn: int) -> tuple[int, int, int]:
+        return self._has if self._has[0] == turn else (turn, 0, 0)
 
     def _event(self, event: Mapping[str, Any]) -> Told | None:
         if numbered := re.fullmatch(r"evt_(\d{1,10})", event.get("event_id", "")):
@@ -200,6 +213,11 @@ class Reader:
                 return Text(self._turn_of(event), event["delta"])
             case "error":
                 return _trouble(event["error"])
+            case "avatar.kept":
+                kept = Kept(event["turn"], event["pts"])
+                turn, audio, video = self._had(kept.turn)
+                self._has = turn, audio, max(video, kept.pts)
+                return kept
             case str(kind) if kind.startswith("avatar."):
                 return _avatar(kind.removeprefix("avatar."), event, self._turn)
             case _:

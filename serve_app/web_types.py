@@ -23,6 +23,7 @@ HOLDS: dict[str, tuple[type, tuple[str, ...]]] = {
     "avatar.state": (commands.StateChanged, ()),
     "avatar.caption": (commands.UserCaption, ("final",)),
     "avatar.words": (commands.Audio, ("pts", "pcm")),
+    "avatar.kept": (commands.Kept, ()),
     "avatar.end": (commands.Ended, ("usage", "limited")),
     "avatar.hold": (commands.Hold, ()),
     "avatar.resume": (commands.Resume, ()),

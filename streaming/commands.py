@@ -10,7 +10,7 @@ from typing import Literal
 
 from streaming.events import StageName
 from streaming.media import FramePacket
-from streaming.stages import FaceState, History, Said, Span, Tool, ToolCall, Usage, Word
+from streaming.stages import FaceState, History, Rung, Said, Span, Tool, ToolCall, Usage, Word
 
 State = Literal["idle", "listening", "thinking", "speaking", "held"]
 """What the conversation is doing; ``held`` is a reply that waits while somebody may be interrupting."""
@@ -61,6 +61,14 @@ class Frames:
 
     turn: int
     packets: tuple[FramePacket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """No more pictures come that are due before ``pts``: the newest one stays on the screen."""
+
+    turn: int
+    pts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +145,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The reply goes on with less: ``rung`` names what is left."""
+    """The reply goes on with less, or with all again: ``rung`` names what is left."""
 
     turn: int
-    rung: Literal["voice", "text"]
+    rung: Literal[Rung, "voice", "text"]
+    """Of the face under load, or that only the voice is left, or the text."""
     reason: str
 
 
@@ -150,6 +159,7 @@ Message = (
     | ReplyDelta
     | Audio
     | Frames
+    | Kept
     | Ended
     | Cut
     | Trimmed

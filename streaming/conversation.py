@@ -65,7 +65,7 @@ from streaming.floor import Floor
 from streaming.guard import Guard
 from streaming.media import MIC_RATE
 from streaming.pace import Pace
-from streaming.stages import Codec, History, Said
+from streaming.stages import Codec, History, Planner, Said
 
 
 class Conversation:
@@ -79,16 +79,18 @@ class Conversation:
         seed: int = 0,
         codec: Codec | None = "h264",
         live: bool = True,
+        planner: Planner | None = None,
         floor: Floor | None = None,
     ) -> None:
         """``codec`` None shows no face; ``live`` False takes turns from push-to-talk and text only.
 
-        ``floor`` is what was recalled of an earlier conversation (recalling.py); None begins a new one.
+        ``planner`` chooses how the face draws; it comes with the face, and is not among the settings. ``floor`` is what
+        was recalled of an earlier conversation (recalling.py), planner and all; None begins a new one.
         """
         self.session = session
         self._pace = pace or Pace()
         self._settings: dict[str, Any] = {"seed": seed, "codec": codec, "live": live}
-        self._floor = floor or Floor(session, Agreed(live), seed=seed, codec=codec)
+        self._floor = floor or Floor(session, Agreed(live), seed=seed, codec=codec, planner=planner)
         self._asides = Asides(session, self._floor.late)
         self._due: Requested | None = None
         self._ears = Ears(self._pace)
@@ -119,9 +121,10 @@ class Conversation:
         return {"pace": asdict(self._pace), **self._settings}
 
     @classmethod
-    def like(cls, session: str, settings: dict[str, Any]) -> Conversation:
-        """A fresh conversation with another's ``settings()``; with the same name it answers the same."""
-        return cls(session, Pace(**settings["pace"]), **{k: v for k, v in settings.items() if k != "pace"})
+    def like(cls, session: str, settings: dict[str, Any], planner: Planner | None = None) -> Conversation:
+        """A fresh conversation with another's ``settings()``; with its name and planner it answers the same."""
+        rest = {name: value for name, value in settings.items() if name != "pace"}
+        return cls(session, Pace(**settings["pace"]), planner=planner, **rest)
 
     def on(self, event: Event) -> list[Command]:
         """What is to be done about ``event``. Raises FutureTurn if it cannot have happened."""
@@ -359,6 +362,7 @@ class Conversation:
         if due and self._floor.reply is None:
             self._due = None
             orders += self._floor.open(due, self._pace)
+            orders += self._settle()  # words that are known and not spoken are complete at once
         return orders
 
     def _worth(self, understood: Understood) -> bool:

@@ -1,25 +1,59 @@
 """The pictures of one reply: which span the face is asked for next, and what has come of it.
 
-One span is drawn at a time; a lost replica's is asked for again, once, and no picture is taken twice. This file knows
-neither text nor voice nor how far the client is: reply.py says how much may be drawn now.
+One span is drawn at a time; a lost replica's is asked for again, once, and no picture is taken twice. How a span is
+drawn, its plan, is chosen here by a function that is given; what the face leaves out by it is told to the client. This
+file knows neither text nor voice nor how far the client is: reply.py says how much may be drawn now.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from streaming.commands import Animate
+from streaming.commands import Animate, Frames, Kept, Notice
 from streaming.events import FaceEnded, FramesReady
 from streaming.media import FRAME, RATE, FramePacket, frames_for
 from streaming.pace import Pace
-from streaming.stages import Codec, FaceState, Span
+from streaming.stages import Ahead, Codec, FaceLoad, FaceState, Planner, Rung, Span
 from streaming.timeline import CONTEXT, Timeline
 
 IDLE_FRAMES = 250
 
 ALONE_EVERY = RATE
 """Least distance of two pictures that a client asked to stand alone, in samples at 24 kHz: each is large."""
+
+
+REASONS: dict[Rung, str] = {
+    "": "the face is drawn as usual again",
+    "steps": "the service is busy: the face's motion is worked out in fewer steps",
+    "rate": "the service is busy: every second picture of the face is left out",
+    "still": "the service is busy: the face stands still while the voice goes on",
+}
+"""What a client is told of each rung."""
+
+
+@dataclass(slots=True)
+class Planning:
+    """How spans are planned; one for all replies of a conversation, so that a reply begins with what the last met."""
+
+    planner: Planner | None = None
+    """None: every span has the plan ""."""
+    load: FaceLoad | None = None
+    """The newest that a replica told."""
+    shown: Rung = ""
+    """The rung that the client knows of."""
+
+    def plan(self, ahead: Ahead) -> str:
+        """Of the span that is about to be asked for."""
+        return self.planner(ahead, self.load) if self.planner else ""
+
+    def news(self) -> Rung | None:
+        """The rung, if it is another one than the client knows of; it is told now."""
+        if self.planner is None or self.load is None or self.load.rung == self.shown:
+            return None
+        self.shown = self.load.rung
+        return self.shown
 
 
 class Drawing:
@@ -35,6 +69,7 @@ class Drawing:
         seed: int,
         idle_frame: int,
         codec: Codec | None,
+        planning: Planning | None = None,
     ) -> None:
         """``late`` counts the events that came for what is over."""
         self._late = late
@@ -51,6 +86,9 @@ class Drawing:
         self._span: Animate | None = None
         self._state: FaceState | None = None
         self._packets: list[FramePacket] = []
+        self._kept = 0
+        """Sample before which no more pictures come, where that is to be told."""
+        self._planning = planning or Planning()
 
     def finished(self, total: int) -> bool:
         """True if nothing is left to draw of ``total`` samples."""
@@ -77,6 +115,7 @@ class Drawing:
         self._drawn = self._arrived = min(pts // FRAME * FRAME, most)
         self._span = self._state = None
         self._packets.clear()
+        self._kept = 0
 
     # ---- what comes ----------------------------------------------------------------------------------------
 
@@ -95,13 +134,21 @@ class Drawing:
             self._late["FaceEnded"] += 1
             return False
         self._state, self._span = event.state, None
-        self._arrived = self._drawn
+        if self._arrived < self._drawn:
+            self._arrived = self._kept = self._drawn
+        self._planning.load = event.state.load or self._planning.load
         return True
 
-    def take(self) -> tuple[FramePacket, ...]:
-        """The pictures that came since they were last taken."""
-        packets, self._packets = tuple(self._packets), []
-        return packets
+    def take(self) -> Iterator[Frames | Kept | Notice]:
+        """What is to be told of the pictures that came since the last time."""
+        if self._packets:
+            yield Frames(self._turn, tuple(self._packets))
+        if self._kept:
+            yield Kept(self._turn, self._kept)
+        self._kept = 0
+        self._packets.clear()
+        if (rung := self._planning.news()) is not None:
+            yield Notice(self._turn, rung, REASONS[rung])
 
     # ---- what is asked for ---------------------------------------------------------------------------------
 
@@ -114,7 +161,8 @@ class Drawing:
         if self._span is not None or self._codec is None:
             return None
         total = timeline.total
-        sure = max(total - self._pace.look_ahead, 0) // FRAME
+        grain = self._pace.span_grain
+        sure = max(total - self._pace.look_ahead, 0) // (grain * FRAME) * grain
         known = frames_for(total) if spoken else sure
         wanted = known if horizon is None else min(known, horizon // FRAME)
         done = self._drawn // FRAME
@@ -143,6 +191,7 @@ class Drawing:
     def _span_of(self, timeline: Timeline, playhead: int, count: int, *, last: bool, fresh: bool) -> Span:
         pts = self._drawn
         stop = min(timeline.total, pts + count * FRAME + self._pace.span_sound)
+        slack_ms = (pts - playhead) * 1000 // RATE
         return Span(
             session=self._session,
             turn=self._turn,
@@ -152,9 +201,9 @@ class Drawing:
             phones=timeline.phones(pts - CONTEXT, stop),
             last=last,
             seed=self._seed,
-            plan="",
+            plan=self._planning.plan(Ahead(pts, count, stop, last, slack_ms, self._state)),
             codec=self._codec or "h264",
-            slack_ms=(pts - playhead) * 1000 // RATE,
+            slack_ms=slack_ms,
             idle_frame=self._idle_frame,
             fresh=fresh,
         )

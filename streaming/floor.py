@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections import Counter
 
 from streaming.commands import Cancel, Command, Cut, Resume, Show, State, StateChanged
+from streaming.drawing import Planning
 from streaming.events import Agreed, Rejoined, Requested
 from streaming.items import Record
 from streaming.pace import Pace
 from streaming.reply import Reply
-from streaming.stages import Codec, Said
+from streaming.stages import Codec, Planner, Said
 from streaming.states import TRANSITIONS, FutureTurn, IdleLoop
 
 
 class Floor:
     """What is being done, by the newest turn number."""
 
-    def __init__(self, session: str, agreed: Agreed, *, seed: int, codec: Codec | None) -> None:
+    def __init__(
+        self, session: str, agreed: Agreed, *, seed: int, codec: Codec | None, planner: Planner | None = None
+    ) -> None:
         self.state: State = "idle"
         self.turn = 0
         self.reply: Reply | None = None
@@ -35,6 +38,7 @@ class Floor:
         self._seed = seed
         self._codec: Codec | None = codec
         self._idle = IdleLoop()
+        self._planning = Planning(planner)
 
     # ---- the state -----------------------------------------------------------------------------------------
 
@@ -79,6 +83,7 @@ class Floor:
             codec=self._codec,
             wanted=wanted,
             silent=self.agreed.silent if wanted.silent is None else wanted.silent,
+            planning=self._planning,
         )
 
     def rejoin(self, event: Rejoined) -> list[Command]:

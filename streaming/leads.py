@@ -48,6 +48,11 @@ class Leads:
                 self._record("avatar_frames_late_total", late, {})
         self._newest = packets[-1].pts
 
+    def kept(self, pts: int) -> None:
+        """The newest picture is meant to stay up to sample ``pts``: sound is ahead of nothing until then."""
+        if self._newest is not None:
+            self._newest = max(self._newest, pts - FRAME)
+
     def played(self, now: int, turn: int, pts: int) -> None:
         """The client reports that ``pts`` of ``turn`` is the first sample that it has not heard."""
         if turn != self.turn or self._since is None:

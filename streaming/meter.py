@@ -21,6 +21,7 @@ from streaming.commands import (
     Frames,
     HangUp,
     Hold,
+    Kept,
     Resume,
     Show,
     Speak,
@@ -61,7 +62,8 @@ class _Turn:
     """When the person had finished; None if nobody saw it."""
     at: dict[str, int] = field(default_factory=dict[str, int])
     """When question, text, sound and picture came first."""
-    frames: int = 0
+    shown_to: int = 0
+    """Sample up to which pictures were sent, or left out on purpose."""
     drawn: bool = False
     """True once the face was asked."""
     failed: bool = False
@@ -236,17 +238,20 @@ class Meter:
                 if self._first("sound", "avatar_tts_first_audio_seconds", since="text"):
                     self._since("avatar_voice_to_voice_seconds", turn.asked)
             case Frames(_, packets):
-                turn.frames += len(packets)
+                turn.shown_to = max(turn.shown_to, packets[-1].pts + FRAME)
                 self._leads.pictures(self._now, packets)
                 self._record("avatar_frames_total", len(packets), {})
                 if self._first("picture", "avatar_first_frame_seconds", since="sound"):
                     self._since("avatar_voice_to_face_seconds", turn.asked)
+            case Kept(_, pts):
+                turn.shown_to = max(turn.shown_to, pts)
+                self._leads.kept(pts)
             case Failed(number, stage):
                 turn.failed |= number == turn.number and stage != "face"
             case Ended(_, pts):
                 self._leads.complete()
                 self._record("avatar_turns_total", 1, {"outcome": "failed" if turn.failed else "completed"})
-                missing = frames_for(pts) - turn.frames if turn.drawn else 0
+                missing = frames_for(pts) - frames_for(turn.shown_to) if turn.drawn else 0
                 if missing > 0:
                     self._record("avatar_frames_missing_total", missing, {})
             case Cut():

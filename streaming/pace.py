@@ -36,7 +36,10 @@ class Pace:
 
     # The face, in samples at 24 kHz and in frames.
     look_ahead: int = RATE * 7 // 25
-    """Sound that the face must know beyond a frame before it can draw it: lips move before they are heard."""
+    """Sound that the face must know past a frame, or past the last of a grain of them, before it can draw it: lips move
+    before they are heard."""
+    span_grain: int = 1
+    """Frames whose sound is known at once, counted from the reply's first: for a face that hears it in chunks."""
     span_frames: int = 25
     """Most frames of one call: a lost replica costs at most this much to repeat."""
     span_least: int = 5
@@ -122,6 +125,12 @@ class Pace:
     def with_look_ahead(self, samples: int) -> Pace:
         """The same for a face that needs another look-ahead, in samples at 24 kHz."""
         return replace(self, look_ahead=samples)
+
+    def with_chunks(self, grain: int, look_ahead: int, sound: int) -> Pace:
+        """The same for a face that hears ``grain`` frames at once and needs ``look_ahead`` samples past the last of
+        them; ``sound`` is the most that is of use to it past a span."""
+        most = max(self.span_sound, sound)
+        return replace(self, span_grain=grain, look_ahead=max(self.look_ahead, look_ahead), span_sound=most)
 
     def with_eagerness(self, eagerness: Eagerness = "auto") -> Pace:
         """The same with a judge at every pause, and as much patience for unfinished turns as ``eagerness`` says."""

@@ -28,6 +28,7 @@ from streaming.events import (
 from streaming.floor import Floor
 from streaming.journal import decode, encode
 from streaming.pace import Pace
+from streaming.stages import Planner
 
 _Noted = (
     Rejoined
@@ -66,13 +67,15 @@ def _noted(command: Command) -> Command | None:
 class Recalling:
     """Takes what was noted, in order."""
 
-    def __init__(self, session: str, settings: dict[str, Any]) -> None:
-        """``settings`` are those of the conversation when it began."""
+    def __init__(self, session: str, settings: dict[str, Any], planner: Planner | None = None) -> None:
+        """``settings`` are those of the conversation when it began; ``planner`` comes with the face that goes on."""
         self._session = session
         self._settings = settings
         self._pace = Pace(**settings["pace"])
         self._due: Requested | None = None
-        self._floor = Floor(session, Agreed(settings["live"]), seed=settings["seed"], codec=settings["codec"])
+        self._floor = Floor(
+            session, Agreed(settings["live"]), seed=settings["seed"], codec=settings["codec"], planner=planner
+        )
 
     @property
     def turn(self) -> int:

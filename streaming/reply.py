@@ -14,8 +14,8 @@ from typing import assert_never
 from zlib import crc32
 
 from streaming.clips import Clips
-from streaming.commands import Ask, Audio, Called, Command, Ended, Failed, Frames, Notice, ReplyDelta, Show, Speak
-from streaming.drawing import Drawing
+from streaming.commands import Ask, Audio, Called, Command, Ended, Failed, Notice, ReplyDelta, Show, Speak
+from streaming.drawing import Drawing, Planning
 from streaming.events import (
     ClipEnded,
     FaceEnded,
@@ -50,6 +50,7 @@ class Reply:
         codec: Codec | None,
         wanted: Requested | None = None,
         silent: bool = False,
+        planning: Planning | None = None,
     ) -> None:
         """``silent`` writes and does not speak; ``wanted`` holds what is asked of this reply alone."""
         self.turn = turn
@@ -70,7 +71,9 @@ class Reply:
         self._pace = pace
         self._seed = crc32(f"{session}/{turn}/{seed}".encode())
         shown: Codec | None = None if silent else codec
-        self._drawing = Drawing(session, turn, pace, self.late, seed=self._seed, idle_frame=idle_frame, codec=shown)
+        self._drawing = Drawing(
+            session, turn, pace, self.late, seed=self._seed, idle_frame=idle_frame, codec=shown, planning=planning
+        )
         self._timeline = Timeline()
         # Text and voice.
         self._clips = Clips()
@@ -361,8 +364,7 @@ class Reply:
             self.playhead = self._sent
 
     def _send_pictures(self) -> Iterator[Command]:
-        if packets := self._drawing.take():
-            yield Show(Frames(self.turn, packets))
+        yield from map(Show, self._drawing.take())
 
     def _draw(self) -> Iterator[Command]:
         if span := self._drawing.next(self._timeline, self.playhead, self._horizon, spoken=self._spoken):

@@ -60,6 +60,7 @@ from streaming.stages import (
     FaceState,
     HearState,
     Judge,
+    Planner,
     Responder,
     Said,
     SharedListener,
@@ -92,6 +93,8 @@ class Stages:
     avatar: Avatar
     judge: Judge | None = None
     """None: no pause is judged, and a conversation's pace should not ask for it."""
+    planner: Planner | None = None
+    """For the conversation, not for its driver; None where the face draws in one way only."""
 
 
 INBOX = 512

@@ -175,6 +175,24 @@ class Avatar:
     """Pictures of the idle loop."""
 
 
+Rung = Literal["", "steps", "rate", "still"]
+"""How much of a face is drawn under load: all of it, in fewer steps, at half the frame rate, or a still picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceLoad:
+    """How a face's replica stands, told with each state: from it the next plan is chosen, outside."""
+
+    chunk_ms: float
+    """Measured: to hear five frames of sound, in milliseconds, as the two below."""
+    window_ms: float
+    """All steps of one window of motion."""
+    frame_ms: float
+    """One picture, from motion to packet."""
+    rung: Rung = ""
+    """What the replica can bear; under overload less than all."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaceState:
     """What the face must remember between two spans, at most 400 kB. Only the engine that made it reads it."""
@@ -183,6 +201,8 @@ class FaceState:
     pts: int
     """Where the next span must begin, in samples at 24 kHz."""
     data: bytes
+    load: FaceLoad | None = None
+    """None: an engine that always draws in one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +232,31 @@ class Span:
     """Frames at the beginning that arrived from an earlier attempt: draw them, do not send them again."""
     fresh: bool = False
     """The first picture sent must stand alone: begin a new encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is known when the next span is about to be asked for."""
+
+    pts: int
+    """As in Span."""
+    want_frames: int
+    known: int
+    """Samples of the reply, from its first on, that the span will hold sound up to."""
+    last: bool
+    """As in Span."""
+    slack_ms: int
+    """As in Span."""
+    state: FaceState | None
+    """What the span before gave."""
+
+
+class Planner(Protocol):
+    """Chooses the plan of a span: a pure function, called where the conversation is, not where the face is."""
+
+    def __call__(self, ahead: Ahead, load: FaceLoad | None) -> str:
+        """``Span.plan``; ``load`` is the newest that was told, also with an earlier reply."""
+        ...
 
 
 Hearing = tuple[list[Voicing], HearState]
@@ -266,7 +311,10 @@ class Voice(Protocol):
 
 
 class Face(Protocol):
-    """Speech to pictures. Yields the packets in order of pts, then exactly one FaceState."""
+    """Speech to pictures. Yields the packets in order of pts, then exactly one FaceState.
+
+    Pictures that the plan leaves out have no packet: the one before stays on the screen.
+    """
 
     def animate(
         self, span: Span, avatar: Avatar, state: FaceState | None

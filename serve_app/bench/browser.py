@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -217,9 +217,11 @@ class Bench:
     browser: Browser
 
     @asynccontextmanager
-    async def room(self, words: int, slow: float = 0.0) -> AsyncIterator[tuple[Page, Hindrance]]:
+    async def room(
+        self, words: int, slow: float = 0.0, left_out: Container[int] = ()
+    ) -> AsyncIterator[tuple[Page, Hindrance]]:
         """The page at a service whose replies have so many words (0.3 s each), behind a network."""
-        stages = replace(self.stages, responder=Lecturer(words), voice=Counter(), face=Strip(slow))
+        stages = replace(self.stages, responder=Lecturer(words), voice=Counter(), face=Strip(slow, left_out))
         async with (
             serving(stages, self.settings) as port,
             hindered(port) as network,
@@ -227,9 +229,11 @@ class Bench:
         ):
             yield page, network
 
-    async def talk(self, replies: int, words: int, slow: float = 0.0, held_s: float = 0.0) -> Talk:
+    async def talk(
+        self, replies: int, words: int, slow: float = 0.0, held_s: float = 0.0, left_out: Container[int] = ()
+    ) -> Talk:
         """So many questions, each answered to its end; ``held_s``: in mid-reply nothing comes for so long."""
-        async with self.room(words, slow) as (page, network):
+        async with self.room(words, slow, left_out) as (page, network):
             for _ in range(replies):
                 await ask(page)
                 if held_s:

@@ -114,7 +114,7 @@ class _Client:
 async def answer_to(question: Question, stages: Stages, settings: Settings, eye: Eye) -> Timing:
     """Ask one question and time the answer. Raises TimeoutError if none comes."""
     client = _Client()
-    conversation = Conversation("bench", settings.reporting_pace())
+    conversation = Conversation("bench", settings.reporting_pace(), planner=stages.planner)
     session = client.session = Session(conversation, stages, client.tell, driving=settings.driving())
     running = asyncio.create_task(session.run(ticking()))
     player = asyncio.create_task(client.play())

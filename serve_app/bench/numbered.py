@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 
 import numpy as np
 
@@ -87,10 +87,14 @@ class Counter:
 
 
 class Strip:
-    """A still picture with a strip on top. ``slow``: seconds of work for a second of pictures; 0 as fast as it goes."""
+    """A still picture with a strip on top. ``slow``: seconds of work for a second of pictures; 0 as fast as it goes.
 
-    def __init__(self, slow: float = 0.0) -> None:
+    ``left_out``: frames of the reply that get no picture.
+    """
+
+    def __init__(self, slow: float = 0.0, left_out: Container[int] = ()) -> None:
         self._slow = slow
+        self._left_out = left_out
         self._free = 0.0
         self._coders: dict[tuple[str, int, int], H264Encoder | JpegEncoder] = {}
 
@@ -103,8 +107,10 @@ class Strip:
         coder = coder or encoder(span.codec, avatar.width, avatar.height)
         picture = np.full((avatar.height, avatar.width, 3), 90, np.uint8)
         for k in range(span.skip, span.want_frames):
-            await self._work()
             pts = span.pts + k * FRAME
+            if pts // FRAME in self._left_out:
+                continue
+            await self._work()
             picture[:ROWS] = strip(code(_sound_at(span.pcm24k, k * FRAME), span.turn), avatar.width)
             picture[ROWS + k % 50 :: 50] = k % 200
             data, key = await asyncio.to_thread(coder.encode, picture, pts)

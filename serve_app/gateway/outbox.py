@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from serve_app.gateway.ladder import Told
-from streaming.commands import Audio, Cancel, Frames, Hold, Show
+from streaming.commands import Audio, Cancel, Frames, Hold, Kept, Show
 from streaming.session import ClientOrder
 
 OUTBOX = 600
@@ -62,4 +62,4 @@ class Outbox:
 
 
 def _media_of(order: ClientOrder | Told | Missed, turn: int) -> bool:
-    return isinstance(order, Show) and isinstance(order.message, Audio | Frames) and order.message.turn == turn
+    return isinstance(order, Show) and isinstance(order.message, Audio | Frames | Kept) and order.message.turn == turn

@@ -30,6 +30,7 @@ from serve_app.gateway.reading import Hello, Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Outgoing, of_error
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Keeper
+from serve_app.planning import described
 from serve_app.store import StaleEpoch
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
@@ -242,7 +243,7 @@ class Connection:
         self._joined = True  # it was greeted when it came first
         outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
         # An hour of talk takes seconds to do again: in a thread, so that others are not kept waiting.
-        up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing)
+        up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing, house.stages.planner)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
         resumed = {"session_id": hello.session, "last_seq": hello.last_seq, "session": conduct.described()}
         told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", **resumed}
@@ -271,14 +272,13 @@ class Connection:
         """The session; it begins with the first thing that a client says."""
         if self._session is not None:
             return self._session
-        conduct = self._conduct
-        driving = conduct.driving(self._house.driving)
-        conversation = Conversation(self._id, self._pace(), codec=conduct.wishes.codec, live=conduct.wishes.live)
+        conduct, planner = self._conduct, self._house.stages.planner
+        wishes, driving = conduct.wishes, conduct.driving(self._house.driving)
+        conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live, planner=planner)
         who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
-        header = {"conversation": conversation.settings(), **who}
-        if conduct.resume_token:
-            header["resume"] = resuming.digest(conduct.resume_token)
-        session = self._begin(conversation, Joined(), header=header)
+        header = {"conversation": conversation.settings(), "planner": described(planner), **who}
+        resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
+        session = self._begin(conversation, Joined(), header={**header, **resume})
         if self._given:
             self._note(self._given_update())
         return session

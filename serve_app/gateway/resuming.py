@@ -24,12 +24,13 @@ from serve_app.gateway.wire import Outgoing
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Archive, Keeper
 from serve_app.store import StaleEpoch, Stored
-from streaming.commands import Audio, Command, Ended, Frames, Show
+from streaming.commands import Audio, Command, Ended, Frames, Kept, Show
 from streaming.conversation import Conversation
 from streaming.events import Event, Rejoined
 from streaming.journal import JournalError, canonical, decode, encode
 from streaming.recalling import Recalling, blank, note
 from streaming.session import ClientOrder
+from streaming.stages import Planner
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Log:
 def _kept(order: Command) -> TypeGuard[ClientOrder]:
     """Whether it is for the client, and no media."""
     if isinstance(order, Show):
-        return not isinstance(order.message, Audio | Frames)
+        return not isinstance(order.message, Audio | Frames | Kept)
     return isinstance(order, ClientOrder)
 
 
@@ -147,9 +148,9 @@ def _refused(reason: str) -> ClientError:
     return ClientError(REFUSED, reason)
 
 
-def recalled(taken: Taken) -> Recalling:
+def recalled(taken: Taken, planner: Planner | None = None) -> Recalling:
     """The conversation itself."""
-    recalling = Recalling(taken.stored.summary.session, taken.stored.header["conversation"])
+    recalling = Recalling(taken.stored.summary.session, taken.stored.header["conversation"], planner)
     for line in taken.lines:
         recalling.take(line)
     return recalling
@@ -170,20 +171,21 @@ class TakenUp:
     """Number of the next order."""
 
 
-def take_up(taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
-    """Do again what was noted, on the session's fresh ``conduct`` and ``outgoing``.
+def take_up(
+    taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing, planner: Planner | None = None
+) -> TakenUp:
+    """Do again what was noted, on the session's fresh ``conduct`` and ``outgoing``; ``planner`` is our own face's.
 
     Raises ClientError if an earlier release of ours noted it, which we cannot read.
     """
     try:
-        return _taken_up(taken, hello, conduct, outgoing)
+        return _taken_up(recalled(taken, planner), taken, hello, conduct, outgoing)
     except JournalError as error:
         log.warning("session %s cannot be taken up: %s", hello.session, error)
         raise _refused("that conversation was begun with another release; a new one has begun") from error
 
 
-def _taken_up(taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
-    recalling = recalled(taken)
+def _taken_up(recalling: Recalling, taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
     incoming = Incoming(conduct)
     orders: dict[int, ClientOrder | Told] = {}
     count, ended, missed = 0, False, list[str]()

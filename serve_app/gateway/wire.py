@@ -29,6 +29,7 @@ from streaming.commands import (
     Frames,
     HangUp,
     Hold,
+    Kept,
     Message,
     Notice,
     Remember,
@@ -127,6 +128,8 @@ class Outgoing:
                 yield from self._audio(shown)
             case Frames():
                 yield from self._frames(shown)
+            case Kept(turn, pts):
+                yield from self._own("avatar.kept", turn=turn, pts=pts)
             case Called(turn, name, call):
                 yield from self._response(turn).called(name, call)
             case Ended(turn, pts, idle_frame, usage, limited):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from serve_app.playing import Playhead
-from serve_app.units import Cut, End, Flush, Hold, Notice, Picture, Resume, Sound, State, Told
+from serve_app.units import Cut, End, Flush, Hold, Kept, Notice, Picture, Resume, Sound, State, Told
 from streaming.media import FRAME, RATE
 
 TENTH = RATE // 10
@@ -43,6 +43,11 @@ def test_it_plays_in_real_time_and_never_past_the_newest_picture() -> None:
     playhead = playing([sound(k) for k in range(10)], pictures(TENTH * 3))
     assert playhead.at(0.05) == (1, RATE // 20)
     assert playhead.at(9.0) == (1, 8 * FRAME)
+
+
+def test_a_picture_that_stays_holds_nothing_up() -> None:
+    playhead = playing([sound(k) for k in range(10)], Kept(2, RATE), pictures(TENTH * 3)[::2], Kept(1, 8 * TENTH))
+    assert playhead.at(9.0) == (1, 8 * TENTH)
 
 
 def test_after_a_gap_it_waits_for_twice_as_much() -> None:

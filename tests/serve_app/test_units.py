@@ -16,6 +16,7 @@ from serve_app.units import (
     End,
     Flush,
     Hold,
+    Kept,
     Notice,
     Picture,
     Reader,
@@ -28,7 +29,7 @@ from serve_app.units import (
     Words,
 )
 from streaming import commands
-from streaming.media import FramePacket
+from streaming.media import Flag, FramePacket, Kind, Unit, pack
 from streaming.stages import Word
 from tests.stubs import AVATAR
 
@@ -52,6 +53,7 @@ def test_what_the_gateway_writes_is_read_back_as_units() -> None:
         show(commands.StateChanged("speaking", 1)),
         commands.Hold(1),
         commands.Resume(1),
+        show(commands.Kept(1, 4800)),
         show(commands.Notice(1, "voice", "the face is away")),
         show(commands.Ended(1, 2400, 7)),
         commands.Cancel(1),
@@ -68,6 +70,7 @@ def test_what_the_gateway_writes_is_read_back_as_units() -> None:
         State("speaking", 1),
         Hold(1),
         Resume(1),
+        Kept(1, 4800),
         Notice(1, "voice", "the face is away"),
         End(1, 2400, 7),
         Flush(1),
@@ -96,6 +99,16 @@ def test_the_session_is_remembered_as_it_was_last_described() -> None:
     assert reader.of('{"type":"session.created","session":{"id":"a"}}') is None
     assert reader.of('{"type":"session.updated","session":{"id":"b"}}') is None
     assert reader.session == {"id": "b"}
+
+
+def test_who_comes_back_has_what_came_and_what_was_left_out_on_purpose() -> None:
+    reader = Reader()
+    reader.of('{"type":"session.created","session":{"id":"a","avatar":{"resume_token":"t"}}}')
+    reader.of(pack(Unit(Kind.VIDEO, Flag.KEY, 3, 8, 960, 0, b"picture")))
+    reader.of('{"type":"avatar.kept","event_id":"evt_9","turn":3,"pts":4800}')
+    reader.of('{"type":"avatar.kept","event_id":"evt_10","turn":3,"pts":960}')
+    has = {"turn": 3, "audio_pts": 0, "video_pts": 4800, "last_seq": 10}
+    assert reader.hello() == {"session_id": "a", "resume_token": "t", **has}
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,17 @@ def test_a_report_says_how_much_the_client_holds_and_whether_it_sees_what_it_hea
     assert recorded[1:] == [("playout_buffer_seconds", 0.6), ("av_skew_seconds", 0.2)]
 
 
+def test_sound_is_not_ahead_of_a_picture_that_is_meant_to_stay(leads: Leads, recorded: Recorded) -> None:
+    leads.sound(0, SECOND)
+    leads.kept(FRAME)
+    leads.pictures(0, pictures(0, 5))
+    leads.kept(10 * FRAME)
+    leads.kept(3 * FRAME)
+    leads.played(400, 3, SECOND * 4 // 10)
+    leads.played(500, 3, SECOND * 5 // 10)
+    assert [value for name, value in recorded if name == "av_skew_seconds"] == [0.0, 0.1]
+
+
 def test_from_the_report_on_the_client_plays_but_never_what_it_does_not_have(leads: Leads, recorded: Recorded) -> None:
     leads.sound(0, SECOND)
     leads.played(900, 3, SECOND // 2)

@@ -18,6 +18,8 @@ from streaming.commands import (
     Frames,
     Hold,
     JudgeTurn,
+    Kept,
+    Notice,
     ReplyDelta,
     Resume,
     Show,
@@ -56,7 +58,7 @@ from streaming.events import (
 )
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.pace import PATIENCE, Pace
-from streaming.stages import FaceState, Said, ToolCall
+from streaming.stages import Ahead, FaceLoad, FaceState, Rung, Said, ToolCall
 from tests.streaming.stories import pcm
 
 WALKS, EVENTS = 500, 200
@@ -82,7 +84,11 @@ class World:
         self.pace = self.dice.choice(paces)
         if self.dice.random() < 0.5:
             self.pace = self.pace.with_eagerness(self.dice.choice(list(PATIENCE)))
-        self.talk = Conversation(f"walk {seed}", self.pace, seed=seed, live=self.dice.random() < 0.8)
+        planner = self.plan if self.dice.random() < 0.7 else None
+        if planner:
+            self.pace = self.pace.with_chunks(5, 6863, 4 * RATE)
+        live = self.dice.random() < 0.8
+        self.talk = Conversation(f"walk {seed}", self.pace, seed=seed, live=live, planner=planner)
         self.mic = 0
         self.now = 0
         self.calls: list[Command] = []
@@ -92,7 +98,14 @@ class World:
         self.sent: dict[int, int] = {}
         self.frame: dict[int, int] = {}
         self.ended: set[int] = set()
+        self.rung: Rung = ""
         self.playhead = 0
+
+    def plan(self, ahead: Ahead, load: FaceLoad | None) -> str:
+        """What would be drawn of all that is known."""
+        assert ahead.known >= ahead.pts and ahead.pts == (ahead.state.pts if ahead.state else ahead.pts)
+        assert ahead.last or ahead.known >= ahead.pts + ahead.want_frames * FRAME + 6863
+        return load.rung if load else "unknown"
 
     # ---- what may happen -----------------------------------------------------------------------------------
 
@@ -189,8 +202,9 @@ class World:
                 if dice.random() < 0.05:
                     return StageFailed(turn, "face", "broke", lost=dice.random() < 0.7)
                 end = span.pts + span.want_frames * FRAME
-                self.stale.append(FaceEnded(turn, FaceState("walk", end, b"")))
-                drawn = range(span.pts + span.skip * FRAME, end, FRAME)
+                load = dice.choice([None, *(FaceLoad(1.0, 1.0, 1.0, rung) for rung in ("", "steps", "rate", "still"))])
+                self.stale.append(FaceEnded(turn, FaceState("walk", end, b"", load)))
+                drawn = range(span.pts + span.skip * FRAME, end, FRAME)[:: dice.choice([1, 1, 2, 1000])]
                 return FramesReady(turn, span.pts, tuple(FramePacket(p, b"", p == 0) for p in drawn))
             case _:
                 raise AssertionError(call)
@@ -213,7 +227,7 @@ class World:
     def check(self, command: Command, current: int) -> None:
         turn = getattr(command, "turn", None)
         message = command.message if isinstance(command, Show) else None
-        if isinstance(message, Audio | Frames | ReplyDelta | Ended):
+        if isinstance(message, Audio | Frames | Kept | Notice | ReplyDelta | Ended):
             turn = message.turn
         if turn is not None and not isinstance(command, Cancel) and not isinstance(message, Cut):
             assert turn > self.cancelled, f"{command} for a cancelled reply"
@@ -265,6 +279,12 @@ class World:
                 for packet in packets:
                     assert packet.pts >= self.frame.get(turn, 0), "a picture twice"
                     self.frame[turn] = packet.pts + FRAME
+            case Kept(turn, pts):
+                assert pts > self.frame.get(turn, 0), "what was shown is said to stay"
+                self.frame[turn] = pts
+            case Notice(_, "" | "steps" | "rate" | "still" as rung, _):
+                assert rung != self.rung, "the same rung twice"
+                self.rung = rung
             case Ended(turn, pts):
                 assert turn not in self.ended and pts == self.sent.get(turn, 0) == self.spoken.get(turn, 0)
                 self.ended.add(turn)
@@ -297,5 +317,5 @@ def test_walks_reach_every_part_of_a_conversation() -> None:
             seen |= {type(c.message if isinstance(c, Show) else c).__name__ for c in commands}
     assert seen >= {
         *("Transcribe", "JudgeTurn", "Ask", "Speak", "Animate", "Hold", "Resume", "Cancel", "Remember"),
-        *("Audio", "Frames", "Ended", "Cut", "Failed", "Notice", "UserCaption", "ReplyDelta", "StateChanged"),
+        *("Audio", "Frames", "Kept", "Ended", "Cut", "Failed", "Notice", "UserCaption", "ReplyDelta", "StateChanged"),
     }

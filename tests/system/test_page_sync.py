@@ -59,6 +59,14 @@ def test_a_face_that_is_too_slow_stalls_the_sound_and_both_stay_together() -> No
     in_sync(talk, 40 * 7.5)
 
 
+def test_pictures_that_are_left_out_stall_nothing() -> None:
+    """Every second one, and in mid-reply none for four seconds: a face under load."""
+    left_out = {frame for frame in range(400) if frame % 2 or 100 <= frame < 200}
+    talk = seen(lambda bench: bench.talk(1, 40, left_out=left_out))
+    assert talk.stalled_ms < 500
+    in_sync(talk, 40 * 7.5 - len([frame for frame in left_out if frame < 300]))
+
+
 def test_a_network_that_stands_still_stalls_both_and_they_stay_together() -> None:
     talk = seen(lambda bench: bench.talk(1, 40, held_s=2.0))
     assert talk.stalls > 0

@@ -100,7 +100,7 @@ class Ditto:
                 )  # fmt: skip
             except TooLittleSound as error:
                 raise StageError(str(error)) from error
-            if frame < first + span.skip:
+            if frame < first + span.skip or not plan.draws(frame, total):
                 yield Picture(frame * FRAME, None)
             else:
                 yield Picture(frame * FRAME, self._picture(face, memory, frame, total, span.seed))

@@ -56,20 +56,33 @@ def pack(memory: Memory) -> bytes:
     return head + b"".join(np.ascontiguousarray(part).tobytes() for part in numbers)
 
 
+def standing(data: bytes) -> tuple[int, int]:
+    """Of a packed memory: frame of the reply after the last one that is in a window, and how many of those are open.
+
+    Raises StateUnreadable.
+    """
+    if len(data) < _HEAD.size or data[:4] != _MAGIC:
+        raise _wrong()
+    _, _, _, end, open_, _, _ = _HEAD.unpack_from(data)
+    return end, open_
+
+
 def unpack(data: bytes) -> Memory:
     """Read a memory. Raises StateUnreadable on anything that `pack` did not write."""
-    wrong = StateUnreadable("this face state was not written by this version of Ditto; start the reply anew")
-    if len(data) < _HEAD.size or data[:4] != _MAGIC:
-        raise wrong
+    standing(data)
     _, idle_frame, heard, end, open_, windows, kept = _HEAD.unpack_from(data)
     if kept not in (0, WINDOW) or not 0 <= open_ <= WINDOW:
-        raise wrong
+        raise _wrong()
     shapes = (("<f2", (WINDOW, AUDIO)), ("<f4", (kept, MOTION if kept else 0)), ("<f4", (MOTION,)))
     if len(data) != _HEAD.size + sum(int(kind[-1]) * int(np.prod(shape)) for kind, shape in shapes):
-        raise wrong
+        raise _wrong()
     parts, at = [], _HEAD.size
     for kind, shape in shapes:
         count = int(np.prod(shape))
         parts.append(np.frombuffer(data, kind, count, at).reshape(shape).copy())
         at += int(kind[-1]) * count
     return Memory(idle_frame, parts[0], heard, Track(parts[1], end, open_, windows), parts[2])
+
+
+def _wrong() -> StateUnreadable:
+    return StateUnreadable("this face state was not written by this version of Ditto; start the reply anew")

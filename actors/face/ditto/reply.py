@@ -13,7 +13,7 @@ import numpy as np
 from actors.face.ditto.memory import Memory, begin
 from actors.face.ditto.motion import condition, windows
 from actors.face.ditto.motion.audio import CHUNK_REACH, Encode, Sound, chunk, features
-from actors.face.ditto.plan import EVERY, Plan
+from actors.face.ditto.plan import PUBLISHED, Plan, fits, hearable
 from actors.face.ditto.spec import CHUNK_FRAMES, WINDOW, Array
 from streaming.media import FRAME
 
@@ -21,9 +21,8 @@ Run = Callable[[Array, Array, int, int, int], Array]
 """(condition frame (265,), condition rows (80, 1103), seed, number of the window, steps) to motion (80, 265)."""
 
 LEAST = 9 * FRAME + (CHUNK_REACH - CHUNK_FRAMES * FRAME)
-"""Samples at 24 kHz (0.45 s) that must be known past a frame's end for windows of stride 5, unless the reply ends."""
-LEAST_WIDE = LEAST + CHUNK_FRAMES * FRAME
-"""The same for plans with wider strides (0.65 s): they keep ten frames back, which the next window must bring."""
+"""Samples at 24 kHz (0.45 s) that must be known past a frame's end, unless the reply ends, whatever the plan is; for
+the last of five frames 0.29 s are enough."""
 
 _IDLE = Plan((70,), 10)
 
@@ -60,25 +59,25 @@ def up_to(
     while memory.track.finished <= frame:
         stride = plan.stride(memory.track.windows - begun)
         try:
-            stride = stride if total is not None else _fitting(memory, stride, sound)
+            stride = stride if total is not None else _fitting(memory, stride, plan, sound)
         except TooLittleSound as error:
-            least = LEAST if max(plan.strides) == CHUNK_FRAMES else LEAST_WIDE
             raise TooLittleSound(
-                f"frame {frame} needs {error}; with the plan {plan} send {least} samples past the last wanted frame"
-                f" (look_ahead_ms = {-(-least // 24)})"
+                f"frame {frame} needs {error}; send {LEAST} samples past the last wanted frame"
+                f" (look_ahead_ms = {-(-LEAST // 24)})"
             ) from None
         memory = _heard(memory, stride, sound, total, encode)
         memory = _joined(memory, stride, plan.steps, seed, mind, run)
     return memory
 
 
-def _fitting(memory: Memory, stride: int, sound: Sound) -> int:
+def _fitting(memory: Memory, stride: int, plan: Plan, sound: Sound) -> int:
     """This stride, or the next narrower one that the sound is enough for. Raises TooLittleSound."""
-    at = memory.track.end * FRAME + CHUNK_REACH
-    for narrower in sorted({stride, *(each for each in EVERY if each < stride)}, reverse=True):
-        if sound.end >= at + (narrower - CHUNK_FRAMES) * FRAME:
+    end = memory.track.end
+    heard = hearable(end, sound.end)
+    for narrower in sorted({*plan.strides, *PUBLISHED}, reverse=True):
+        if narrower <= stride and fits(narrower, heard):
             return narrower
-    raise TooLittleSound(f"sound up to sample {at}, known are {sound.end}")
+    raise TooLittleSound(f"sound up to sample {end * FRAME + CHUNK_REACH}, known are {sound.end}")
 
 
 def _heard(memory: Memory, stride: int, sound: Sound, total: int | None, encode: Encode) -> Memory:

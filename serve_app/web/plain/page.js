@@ -94,6 +94,7 @@ const HEARD = {
     line(response_id, "avatar", known + delta, false);
   },
   "avatar.words": ({ words }) => page.words.push(...words),
+  "avatar.kept": ({ turn, pts }) => page.player?.keep(turn, pts),
   "avatar.end": ({ turn, pts, idle_frame }) => {
     page.idleFrame = idle_frame;
     page.player?.end(turn, pts);
@@ -111,7 +112,7 @@ const HEARD = {
   "avatar.cut": ({ turn }) => page.lines.get(`resp_${turn}`)?.classList.add("cut"),
   "avatar.notice": ({ rung, reason }) => {
     if (rung === "voice") page.player?.withoutPictures();
-    problem(reason);
+    problem(rung === "" ? "" : reason);
   },
   error: ({ error }) => problem(error.message),
 };

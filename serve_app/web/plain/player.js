@@ -30,6 +30,8 @@ export class Player {
     this.total = Infinity;
     this.gated = true;
     this.ended = false;
+    this.kept = []; // pictures that stay: until where, and which one must be decoded first
+    this.newest = this.decoded = -Infinity;
     this.post({ kind: "begin", turn });
   }
 
@@ -46,6 +48,7 @@ export class Player {
 
   picture(unit) {
     if (unit.turn !== this.turn) return;
+    this.newest = unit.pts;
     this.encoded.push(unit);
     this.decode();
   }
@@ -80,7 +83,9 @@ export class Player {
         if (turn !== this.turn) return frame.close();
         const pts = Math.round((frame.timestamp * RATE) / 1e6 / FRAME) * FRAME;
         this.pictures.push({ pts, frame });
+        this.decoded = pts;
         if (this.gated) this.post({ kind: "limit", turn, pts: pts + FRAME });
+        this.open();
       },
       error: (error) => this.withoutPictures(error.message),
     });
@@ -91,6 +96,20 @@ export class Player {
   withoutPictures() {
     this.gated = false;
     this.post({ kind: "limit", turn: this.turn, pts: Number.MAX_SAFE_INTEGER });
+  }
+
+  // No more pictures come that are due before pts: the newest one stays, and the sound does not wait.
+  keep(turn, pts) {
+    if (turn !== this.turn) return;
+    this.kept.push({ pts, after: this.newest });
+    this.open();
+  }
+
+  open() {
+    while (this.kept.length && this.kept[0].after <= this.decoded) {
+      const { pts } = this.kept.shift();
+      if (this.gated) this.post({ kind: "limit", turn: this.turn, pts });
+    }
   }
 
   end(turn, pts) {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { Encoded, Shown } from "../src/client/decoder";
 import { Player } from "../src/client/player";
-import type { Order, Report } from "../src/client/speaker-queue";
+import { type Order, type Report, SpeakerQueue } from "../src/client/speaker-queue";
 import { Flag, FRAME, Kind, RATE } from "../src/client/wire";
 
 /** A loudspeaker that only remembers, and a decoder that decodes when it is told. */
@@ -91,6 +91,50 @@ test("no more than twelve pictures are decoded ahead", () => {
   reach(4 * FRAME);
   player.due();
   expect(pending.map(({ pts }) => pts / FRAME)).toEqual([12, 13, 14, 15, 16]);
+});
+
+test("under a picture that stays the sound runs on, as soon as that one is decoded", () => {
+  player.picture(picture(0));
+  player.picture(picture(2));
+  player.keep(1, 5 * FRAME);
+  expect(orders).toEqual([]);
+  decodeAll();
+  expect(orders).toEqual([FRAME, 3 * FRAME, 5 * FRAME].map((pts) => ({ kind: "limit", turn: 1, pts })));
+  player.keep(1, 30 * FRAME);
+  expect(orders.at(-1)).toEqual({ kind: "limit", turn: 1, pts: 30 * FRAME });
+  expect(player.progress.video_pts).toBe(30 * FRAME);
+  player.picture(picture(30, true));
+  decodeAll();
+  expect(orders.at(-1)).toEqual({ kind: "limit", turn: 1, pts: 31 * FRAME });
+});
+
+test("a reply without any picture is heard, and what stays of another reply opens nothing", () => {
+  player.keep(1, 25 * FRAME);
+  player.keep(1, 25 * FRAME);
+  player.keep(2, 50 * FRAME);
+  expect(orders).toEqual([{ kind: "limit", turn: 1, pts: 25 * FRAME }]);
+  player.begin(2);
+  player.keep(1, 50 * FRAME);
+  expect(orders.filter(({ kind }) => kind === "limit")).toHaveLength(1);
+});
+
+test("at half the frame rate the loudspeaker never waits for what was left out", () => {
+  const queue = new SpeakerQueue();
+  const out = new Float32Array(FRAME);
+  queue.take({ kind: "begin", turn: 1, pts: 0 });
+  queue.take({ kind: "sound", turn: 1, samples: new Float32Array(50 * FRAME) });
+  player.begin(1);
+  orders.length = 0;
+  for (let k = 0; k < 50; k++) {
+    if (k < 40 && k % 2 === 0) player.picture(picture(k)); // half a second of lead, then a second of half the pictures
+    if (k === 40) player.keep(1, 50 * FRAME);
+    decodeAll();
+    reach(k * FRAME);
+    player.due();
+    for (const order of orders.splice(0)) queue.take(order);
+    if (k >= 12) queue.fill(out);
+  }
+  expect(queue.report(0)).toMatchObject({ pts: 38 * FRAME, stalls: 0 });
 });
 
 test("decoding begins with a key", () => {

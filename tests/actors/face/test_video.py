@@ -120,6 +120,21 @@ def test_a_clip_of_jpegs_is_encoded(tmp_path: Path) -> None:
     assert len(list(read_video(tmp_path / "clip.mp4"))) == 8
 
 
+@pytest.mark.parametrize("coder", [None, JpegEncoder()])
+@pytest.mark.parametrize("missing", [{1, 3, 5, 7}, {0, 1, 2}, {4, 5, 6}])
+def test_pictures_that_were_left_out_leave_the_one_before_on_the_screen(
+    tmp_path: Path, missing: set[int], coder: JpegEncoder | None
+) -> None:
+    shown = [k for k in range(9) if k not in missing]
+    path, made = tmp_path / "clip.mp4", coder or H264Encoder(WIDTH, HEIGHT)
+    write_mp4(path, [FramePacket(k * FRAME, *made.encode(picture(k), k * FRAME)) for k in shown], tone(9 * FRAME))
+    read = list(read_video(path))
+    assert [pts for pts, _ in read] == [k * FRAME for k in shown]
+    for k, (_, pixels) in zip(shown, read, strict=True):
+        assert np.abs(pixels.astype(int) - picture(k)).mean() < 6
+    assert len(read_audio(path)) >= 9 * FRAME
+
+
 def test_a_clip_without_its_beginning_is_refused(tmp_path: Path) -> None:
     for wrong in ([], packets()[1:]):
         with pytest.raises(VideoUnreadable, match="begins with a key frame"):

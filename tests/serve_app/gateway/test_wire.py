@@ -19,6 +19,7 @@ from streaming.commands import (
     Frames,
     HangUp,
     Hold,
+    Kept,
     Notice,
     Remember,
     ReplyDelta,
@@ -294,6 +295,7 @@ def test_sound_comes_in_the_format_that_was_chosen() -> None:
         (Show(Failed(1, "tts", "a")), ["error"]),
         (Show(Failed(0, "asr", "a")), ["error"]),
         (Show(Notice(1, "voice", "a")), ["avatar.notice"]),
+        (Show(Kept(1, 960)), ["avatar.kept"]),
     ],
 )
 def test_our_own_names_are_for_clients_that_asked_for_the_avatar(order: ClientOrder, kinds: list[str]) -> None:

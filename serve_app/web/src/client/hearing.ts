@@ -48,6 +48,7 @@ const HEARD: Table = {
     avatar.write((lines) => captions.replied(lines, turnOf(response_id))),
   "response.done": (avatar, { response }) => avatar.write((lines) => captions.replied(lines, turnOf(response.id))),
   "avatar.words": (avatar, { turn, words }) => avatar.showing.spokenWords(turn, words),
+  "avatar.kept": (avatar, { turn, pts }) => avatar.player.keep(turn, pts),
   "avatar.end": (avatar, { turn, pts, idle_frame }) => avatar.showing.end(turn, pts, idle_frame),
   "avatar.hold": (avatar, { turn }) => avatar.showing.hold(turn),
   "avatar.resume": (avatar, { turn }) => avatar.player.resume(turn),
@@ -58,7 +59,8 @@ const HEARD: Table = {
   "avatar.cut": (avatar, { turn, text }) => avatar.write((lines) => captions.cut(lines, turn, text)),
   "avatar.notice": (avatar, { rung, reason }) => {
     if (rung === "voice") avatar.player.withoutPictures();
-    avatar.tell({ code: "notice", text: reason });
+    if (rung === "") avatar.clearProblem("notice");
+    else avatar.tell({ code: "notice", text: reason });
   },
   error: (avatar, { error }) => {
     if (LATE.has(error.code ?? "")) return;

@@ -40,6 +40,10 @@ export class Player {
   private decoder: Decoder | null = null;
   private audioEnd = 0;
   private videoEnd = 0;
+  /** Pictures that stay: until where, and which one must be decoded first. */
+  private kept: { pts: number; after: number }[] = [];
+  private newest = -Infinity;
+  private decoded = -Infinity;
   private total = Infinity;
   private gated = true;
   private ended = false;
@@ -69,6 +73,8 @@ export class Player {
     this.drop();
     this.turn = turn;
     this.audioEnd = this.videoEnd = pts;
+    this.kept = [];
+    this.newest = this.decoded = -Infinity;
     this.total = Infinity;
     this.gated = true;
     this.ended = false;
@@ -89,8 +95,17 @@ export class Player {
   picture(unit: Unit): void {
     if (unit.turn !== this.turn || unit.pts < this.videoEnd) return;
     this.videoEnd = unit.pts + FRAME;
+    this.newest = unit.pts;
     this.encoded.push({ key: (unit.flags & Flag.KEY) !== 0, pts: unit.pts, payload: unit.payload });
     this.decode();
+  }
+
+  /** No more pictures come that are due before `pts`: the newest one stays, and the sound does not wait. */
+  keep(turn: number, pts: number): void {
+    if (turn !== this.turn || pts <= this.videoEnd) return;
+    this.videoEnd = pts;
+    this.kept.push({ pts, after: this.newest });
+    this.open();
   }
 
   /** Everything was sent. */
@@ -180,13 +195,23 @@ export class Player {
     else open();
   }
 
+  /** Sound may run on under a picture that stays, once that is decoded. */
+  private open(): void {
+    while (this.kept[0] && this.kept[0].after <= this.decoded) {
+      const { pts } = this.kept.shift() as { pts: number };
+      if (this.gated) this.speaker.post({ kind: "limit", turn: this.turn, pts });
+    }
+  }
+
   private newDecoder(): Decoder {
     const { turn } = this;
     return this.makeDecoder(
       (shown) => {
         if (turn !== this.turn) return shown.image.close();
         this.pictures.put(shown);
+        this.decoded = shown.pts;
         if (this.gated) this.speaker.post({ kind: "limit", turn, pts: shown.pts + FRAME });
+        this.open();
       },
       (reason) => {
         if (turn !== this.turn) return;

@@ -52,6 +52,10 @@ export interface AvatarEvents {
     turn: number;
     words: Word[];
   };
+  "avatar.kept": {
+    turn: number;
+    pts: number;
+  };
   "avatar.end": {
     turn: number;
     pts: number;
@@ -73,7 +77,7 @@ export interface AvatarEvents {
   };
   "avatar.notice": {
     turn: number;
-    rung: "voice" | "text";
+    rung: "" | "steps" | "rate" | "still" | "voice" | "text";
     reason: string;
   };
 }
@@ -104,6 +108,7 @@ export type ServerEvent =
   | "avatar.end"
   | "avatar.flush"
   | "avatar.hold"
+  | "avatar.kept"
   | "avatar.notice"
   | "avatar.pong"
   | "avatar.resume"

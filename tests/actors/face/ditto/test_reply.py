@@ -8,10 +8,10 @@ import pytest
 from actors.face.ditto import memory as memories
 from actors.face.ditto import reply
 from actors.face.ditto.memory import Memory
-from actors.face.ditto.motion.audio import Sound
+from actors.face.ditto.motion.audio import CHUNK_REACH, Sound
 from actors.face.ditto.motion.condition import emotion
 from actors.face.ditto.plan import DEFAULT, Plan
-from actors.face.ditto.reply import LEAST, LEAST_WIDE, Mind, TooLittleSound
+from actors.face.ditto.reply import LEAST, Mind, TooLittleSound
 from streaming.media import FRAME
 
 MIND = Mind(np.zeros(265), emotion(4)[None], np.ones((1, 2)), np.zeros((1, 6)), np.zeros(63))
@@ -79,12 +79,20 @@ def test_a_plans_strides_are_taken_in_turn_from_the_spans_first_window_on() -> N
     assert [(last, number) for _, last, number, _ in stage.windows] == [(24, 3)]
 
 
-@pytest.mark.parametrize(("plan", "least"), [(DEFAULT, LEAST), (Plan((70, 10)), LEAST_WIDE)])
-def test_a_sample_too_few_is_told_with_how_many_are_needed(plan: Plan, least: int) -> None:
-    frame = 5 if plan is DEFAULT else 0
-    Stage().up_to(frame, begun(), frame + 1, None, plan, more=least)
-    with pytest.raises(TooLittleSound, match=rf"frame {frame} needs sound .*look_ahead_ms = {-(-least // 24)}\)"):
-        Stage().up_to(frame, begun(), frame + 1, None, plan, more=least - 1)
+@pytest.mark.parametrize("plan", [DEFAULT, Plan((70, 10)), Plan((10,))])
+def test_a_sample_too_few_is_told_with_how_many_are_needed(plan: Plan) -> None:
+    Stage().up_to(5, begun(), 6, None, plan, more=LEAST)
+    with pytest.raises(TooLittleSound, match=r"frame 5 needs sound .*look_ahead_ms = 446\)"):
+        Stage().up_to(5, begun(), 6, None, plan, more=LEAST - 1)
+
+
+def test_a_wide_window_leaves_sound_for_the_one_that_finishes_it() -> None:
+    """Ten frames can be heard: a window of ten would keep all of them back until more is known."""
+    stage = Stage()
+    memory = stage.up_to(4, begun(), 5, None, Plan((10,)), more=CHUNK_REACH)
+    assert [last for _, last, _, _ in stage.windows] == [1, 2] and memory.track.finished == 5
+    stage.up_to(5, begun(), 10, None, Plan((10,)), more=CHUNK_REACH)
+    assert [last for _, last, _, _ in stage.windows[2:]] == [4, 5], "fifteen: ten at once, and the five behind them"
 
 
 def test_a_reply_whose_memory_was_lost_begins_at_the_chunk_of_its_frame() -> None:
