@@ -275,6 +275,7 @@ class Connection:
         driving = conduct.driving(self._house.driving)
         conversation = Conversation(self._id, self._pace(), codec=conduct.wishes.codec, live=conduct.wishes.live)
         who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
+        who |= {"hints": driving.hints} if driving.hints else {}
         header = {"conversation": conversation.settings(), **who}
         if conduct.resume_token:
             header["resume"] = resuming.digest(conduct.resume_token)

@@ -49,7 +49,7 @@ class Clerk:
     """Understands two words, half a second each."""
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         yield Transcript("Hello", (), "en", False)
         yield Transcript("Hello there", (Word("Hello", 0, 8000), Word("there", 8000, 8000)), "en", final)
@@ -85,7 +85,7 @@ class Broken:
             raise self.error
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         await self.fail()
         yield Transcript("found again", (), "en", final)
@@ -454,7 +454,7 @@ def test_a_film_that_cannot_be_written_is_one_error() -> None:
 def test_a_conversation_without_words_or_end_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Deaf(Scribe):
         async def transcribe(
-            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
         ) -> AsyncIterator[Transcript]:
             yield Transcript("", (), "en", final)
 
