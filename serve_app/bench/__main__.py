@@ -19,6 +19,7 @@ from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
+from serve_app.bench.recognition import recognition
 from serve_app.bench.rendering import rendering
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
@@ -30,6 +31,7 @@ SPEECH = "recordings of people (WAV) for barge and silence; without them the bui
 NAMES = (
     "latency",
     "rendering",
+    "recognition",
     "costs",
     "service",
     "gateway",
@@ -56,6 +58,8 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await face.ditto(quick=quick)
     if "rendering" in names:
         yield await rendering(Hibari(), quick=quick)
+    if "recognition" in names:
+        yield await recognition(Hibari(), quick=quick)
     if "service" in names:
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:

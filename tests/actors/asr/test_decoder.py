@@ -40,7 +40,11 @@ def utterances() -> list[Sound]:
 
 def jobs(decoder: Decoder, sounds: Sequence[Sound], **how: Any) -> list[Job]:
     return [
-        Job(decoder.features(sound.astype(np.float32) / np.float32(32768), 10), tokens=int(8 + 8 * len(sound) / 16_000), **how)
+        Job(
+            decoder.features(sound.astype(np.float32) / np.float32(32768), 10),
+            tokens=int(8 + 8 * len(sound) / 16_000),
+            **how,
+        )
         for sound in sounds
     ]
 
