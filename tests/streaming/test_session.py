@@ -342,9 +342,10 @@ async def test_a_partial_transcript_is_shown_and_a_session_needs_no_journal_and_
         async def transcribe(
             self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
         ) -> AsyncIterator[Transcript]:
-            yield Transcript("Hel", (), "en", final)
+            yield Transcript(hints, (), "en", final)
 
-    session = Session(Conversation("bare", Pace.file()), Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR), tell)
+    stages = Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR)
+    session = Session(Conversation("bare", Pace.file()), stages, tell, driving=Driving(hints="Hel"))
     for k in range(50):
         await session.happen(Heard(pcm(320), k * 320))
     await session.run(still())

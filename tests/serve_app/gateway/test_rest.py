@@ -485,6 +485,19 @@ def test_transcriptions_come_in_three_forms(client: TestClient) -> None:
     assert write_down(client, response_format="verbose_json", **word).json() == {**told, "words": HEARD["words"]}
 
 
+def test_names_that_may_be_said_go_with_the_sound() -> None:
+    class Hinted(Clerk):
+        async def transcribe(
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
+        ) -> AsyncIterator[Transcript]:
+            yield Transcript(f"hinted: {hints}", (), "en", final)
+
+    with service(transcriber=Hinted()) as client:
+        assert write_down(client).json() == {"text": "hinted: "}
+        assert write_down(client, prompt="Hibari").json() == {"text": "hinted: Hibari"}
+        refused(write_down(client, prompt="x" * 2_001), 400, "prompt", "at most 2000")
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
