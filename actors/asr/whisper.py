@@ -111,7 +111,9 @@ class Whisper:
         # The first run is slow: let nobody wait for it.
         first = Job(self._decoder.features(np.zeros(RATE, np.float32), self._windows[0]), "en", 4)
         if isinstance(problem := self._decoder.attempts([first])[0], Exception):
-            raise StageError(f"recognition cannot run on this {whisper.model.device}: {problem}") from problem
+            lacking = "; pip install nvidia-cublas-cu12 brings what CTranslate2 needs of CUDA 12"
+            hint = lacking if "cublas" in str(problem) else ""
+            raise StageError(f"recognition cannot run on this {whisper.model.device}: {problem}{hint}") from problem
         decoder = self._decoder
         self._gather: Gather[Job] = Gather("whisper", decoder.attempts, decoder.alike, most=most, wait_s=wait_ms / 1000)
         log.info("recognition: %d threads, up to %d utterances at once", threads, most)

@@ -14,7 +14,7 @@ import pytest
 from actors.asr.decoder import HINTS_MOST, Attempt, Decoder, Job
 from actors.asr.whisper import Whisper
 from serve_app.bench.questions import SHORT
-from streaming.stages import BadInput, Transcript
+from streaming.stages import BadInput, StageError, Transcript
 from tests.actors.asr.spoken import Sound, silence, spoken
 from tests.actors.asr.test_whisper import QUESTIONS
 from tests.actors.asr.tiny import make
@@ -145,6 +145,13 @@ def test_only_the_languages_that_are_looked_for_are_found(tiny: Whisper) -> None
     assert isinstance(attempt, Attempt)
     assert attempt.detected == attempt.language and attempt.detected in ("en", "es") and attempt.certainty >= 0.5
     assert told(Decoder(tiny._model).attempts(jobs(decoder, [spoken("Who are you?")], language=None))[0])[2] != ""
+
+
+def test_a_machine_that_cannot_run_the_model_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacks = RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
+    monkeypatch.setattr(Decoder, "attempts", lambda self, jobs: [lacks])
+    with pytest.raises(StageError, match=r"cannot run on this cpu: Library .*; pip install nvidia-cublas-cu12 brings"):
+        Whisper(make(tmp_path))
 
 
 # ---- through the stage ---------------------------------------------------------------------------------------
