@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import models
+from actors.models import needs
 from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ TYPES = {
 
 
 def found(model: Path | str | None) -> Path:
-    """The folder of ``large-v3``, ``turbo``, ``base`` and so on, or of one's own; None is tiny.en.
+    """The folder of ``large-v3``, ``turbo``, ``base`` and others of the manifest, or of one's own; None is tiny.en.
 
     Raises ModelMissing or ModelWrong for a name of the manifest, StageError for what is neither name nor whole folder.
     """
@@ -36,10 +37,9 @@ def found(model: Path | str | None) -> Path:
         if known in models.MODELS:
             return models.folder(known)
     folder = Path(name)
-    names = ", ".join(known.removeprefix("whisper-") for known in models.MODELS if known.startswith("whisper-"))
     if not folder.is_dir():
         raise StageError(
-            f"recognition cannot load the Whisper model {name!r}: it is no folder, and no name of the manifest: {names}"
+            f"recognition cannot load the Whisper model {name!r}; name one of {', '.join(needs.WHISPER)}, or a folder"
         )
     missing = [file for file in FILES if not (folder / file).is_file()]
     if not any((folder / f"vocabulary.{kind}").is_file() for kind in ("txt", "json")):

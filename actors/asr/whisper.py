@@ -90,8 +90,8 @@ class Whisper:
         together: int | None = None,
         wait_ms: float = 20,
     ) -> None:
-        """Load a CTranslate2 Whisper: ``large-v3``, ``turbo``, ``distil-large-v3``, ``base`` or ``tiny.en`` out of the
-        manifest, or a folder; None is tiny.en.
+        """Load a CTranslate2 Whisper: ``large-v3``, ``turbo``, ``base`` or ``tiny.en`` out of the manifest, or a
+        folder; None is tiny.en.
 
         ``device`` is ``cpu``, ``cuda`` or ``auto``; ``compute_type`` None takes the best that it can. ``windows`` are
         the encoder's lengths in seconds; ``(30,)`` is Whisper as it was trained. ``languages``: codes of those that

@@ -22,7 +22,7 @@ def test_a_name_of_the_manifest_is_its_folder_and_nothing_is_tiny_en() -> None:
 
 
 def test_what_is_neither_name_nor_folder_is_never_downloaded() -> None:
-    with pytest.raises(StageError, match=r"'large-v9': it is no folder, and no name of the manifest: .*tiny\.en"):
+    with pytest.raises(StageError, match=r"'large-v9'; name one of tiny\.en, .*large-v3, or a folder"):
         found("large-v9")
 
 
