@@ -57,12 +57,12 @@ class RemoteTranscriber:
         self._call = _Call("asr", handle, "transcribe")
 
     def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncGenerator[Transcript]:
         """Raises BadInput for sound that does not fit into one message, about two minutes."""
         seconds = len(pcm16k) / SAMPLE_BYTES / MIC_RATE
         what = f"{seconds:.0f} s of sound; cut it into turns of at most 60 s"
-        return self._call.stream(len(pcm16k), what, pcm16k, language, final, words)
+        return self._call.stream(len(pcm16k), what, pcm16k, language, final, words, hints)
 
 
 class RemoteResponder:

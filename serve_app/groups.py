@@ -64,6 +64,15 @@ class Stage(BaseModel):
         return Choice(self.engine, self.arguments, "the settings name it")
 
 
+class Recognition(Stage):
+    """What writes down what is said."""
+
+    engine: str = "whisper"
+    hints: str = Field(default="", max_length=2_000)
+    """Names and terms that people are likely to say, as they shall be written. A persona may have its own, and a client
+    too: these then count instead."""
+
+
 class Turn(Stage):
     """What judges whether a turn sounds complete; without an engine, silence alone ends it."""
 

@@ -50,6 +50,8 @@ class Persona:
     """In the form of actors/llm/knowledge.toml."""
     apology: str = ""
     """Said when the language model fails; empty: that of the language."""
+    hints: str = ""
+    """Names and terms that people will say to it, as they shall be written."""
 
     def driving(self, usual: Driving) -> Driving:
         """What goes with every call of a stage, when this persona speaks."""
@@ -60,6 +62,7 @@ class Persona:
             instructions=self.instructions or usual.instructions,
             knowledge=self.knowledge,
             apology=self.apology,
+            hints=self.hints or usual.hints,
         )
 
     def shown(self, stages: Stages) -> Stages:
@@ -169,6 +172,7 @@ class _File(BaseModel):
     avatar: str = ""
     knowledge: str = ""
     apology: str = Field(default="", max_length=300)
+    hints: str = Field(default="", max_length=2_000)
 
 
 def read(path: Path, settings: Settings) -> Persona:
@@ -192,6 +196,7 @@ def read(path: Path, settings: Settings) -> Persona:
         _avatar(path, given.avatar),
         _knowledge(path, given.knowledge),
         given.apology,
+        given.hints,
     )
 
 

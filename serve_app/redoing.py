@@ -67,7 +67,9 @@ def _asked(command: Command, recorded: _Recorded) -> None:
             pass
 
 
-async def redo(entries: Iterable[Entry], stages: Stages, *, voice: str, language: str) -> tuple[int, list[Mismatch]]:
+async def redo(
+    entries: Iterable[Entry], stages: Stages, *, voice: str, language: str, hints: str = ""
+) -> tuple[int, list[Mismatch]]:
     """Call recognition, voice and face again as recorded; how many calls, and those that differ.
 
     The language model is not asked again: a remote one never answers the same twice. A clip that was cut off is
@@ -76,7 +78,7 @@ async def redo(entries: Iterable[Entry], stages: Stages, *, voice: str, language
     recorded = _gathered(entries)
     wrong: list[Mismatch] = []
     for order in recorded.finals:
-        wrong += await _again_heard(order, recorded, stages)
+        wrong += await _again_heard(order, recorded, stages, hints)
     for order in recorded.clips:
         wrong += await _again_spoken(order, recorded, stages, voice, language)
     for order in recorded.spans:
@@ -84,11 +86,11 @@ async def redo(entries: Iterable[Entry], stages: Stages, *, voice: str, language
     return len(recorded.finals) + len(recorded.clips) + len(recorded.spans), wrong
 
 
-async def _again_heard(order: Transcribe, recorded: _Recorded, stages: Stages) -> list[Mismatch]:
+async def _again_heard(order: Transcribe, recorded: _Recorded, stages: Stages, hints: str) -> list[Mismatch]:
     if order.until not in recorded.said:
         return []
     text = ""
-    async for transcript in stages.transcriber.transcribe(order.audio, order.language, True):
+    async for transcript in stages.transcriber.transcribe(order.audio, order.language, True, hints=hints):
         text = transcript.text
     then = recorded.said[order.until]
     return [] if text == then else [Mismatch(f"the utterance up to {order.until}", f"{then!r} is now {text!r}")]

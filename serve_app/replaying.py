@@ -60,7 +60,8 @@ def main(path: Path, stages: Callable[[], Stages] | None = None) -> int:
 
 def _redone(entries: Sequence[Entry], header: Header, stages: Stages) -> list[Mismatch]:
     given = header.settings
-    calls, wrong = asyncio.run(redo(entries, stages, voice=given["voice"], language=given["language"]))
+    how = {"voice": given["voice"], "language": given["language"], "hints": given.get("hints", "")}
+    calls, wrong = asyncio.run(redo(entries, stages, **how))
     for mismatch in wrong[:SHOWN]:
         print(f"{mismatch.call}: {mismatch.reason}")
     told = f"{len(wrong)} of them answered otherwise" if wrong else "every answer as recorded"

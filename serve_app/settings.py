@@ -31,6 +31,7 @@ from serve_app.groups import (
     Gateway,
     Language,
     Picture,
+    Recognition,
     Speech,
     Stage,
     Storage,
@@ -62,7 +63,7 @@ class Settings(BaseSettings):
     )
 
     profile: str = DEFAULT
-    asr: Stage = Stage(engine="whisper")
+    asr: Recognition = Recognition()
     listener: Stage = Stage(engine="silero")
     turn: Turn = Turn()
     llm: Language = Language()
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
             voice=self.tts.voice,
             language=self.tts.language,
             instructions=self.llm.instructions,
+            hints=self.asr.hints,
             first_s=self.pace.first_answer_s,
             next_s=self.pace.next_answer_s,
         )

@@ -224,7 +224,7 @@ async def _held(
     clocked: bool = True,
 ) -> None:
     """Hold the conversation: drive it while ``give`` tells it what happens, and leave when that is done."""
-    voice = {"voice": how.driving.voice, "language": how.driving.language}
+    voice = {"voice": how.driving.voice, "language": how.driving.language, "hints": how.driving.hints}
     settings = {"conversation": conversation.settings(), "planner": described(stages.planner), **voice}
     written = Journal(how.sink, how.session, settings) if how.sink else None
 

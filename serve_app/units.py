@@ -30,7 +30,10 @@ class Caption:
     """What the person said, as far as it is understood; each one replaces the last until one is final."""
 
     text: str
+    """Until then it only grows."""
     final: bool
+    guess: str = ""
+    """What seems to follow; the next one may say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,7 @@ def _avatar(kind: str, event: Mapping[str, Any], newest: int) -> Told | None:
     turn = event.get("turn", newest)
     match kind:
         case "caption":
-            return Caption(event["text"], final=False)
+            return Caption(event["text"], False, event.get("guess", ""))
         case "state":
             return State(event["state"], turn)
         case "words":

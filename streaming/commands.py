@@ -32,7 +32,10 @@ class UserCaption:
     """What the person said, as far as it is understood."""
 
     text: str
+    """While it is not final, the words that will not change any more until it is."""
     final: bool
+    guess: str = ""
+    """What seems to follow ``text``; the next caption may say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,7 @@ class Transcribe:
     """Sample at 16 kHz after the last of ``audio``, counted from the session's first."""
     final: bool
     language: str | None
+    """ISO 639-1 of what is spoken, as far as the conversation knows; None: find out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class Conversation:
         self._asides = Asides(session, self._floor.late)
         self._due: Requested | None = None
         self._ears = Ears(self._pace)
+        self._ears.tongue.choose(self._floor.agreed.language)
         self._guard = Guard(self._pace)
 
     @property
@@ -145,10 +146,8 @@ class Conversation:
             case TurnJudged(complete, at):
                 self._ears.judged(complete, at)
                 return []
-            case UserSaying(text, until):
-                return self._understand(text, None, until)
-            case UserSaid(text, language, until):
-                return self._understand(text, language, until)
+            case UserSaying() | UserSaid():
+                return self._understand(event)
             case TalkPressed(at, interrupts):
                 return self._press(at, interrupts)
             case TalkReleased():
@@ -218,13 +217,17 @@ class Conversation:
         self._ears.press(at)
         return [*orders, *(self._floor.enter("listening") if self._floor.reply is None else [])]
 
-    def _understand(self, text: str, language: str | None, until: int) -> list[Command]:
-        if not self._ears.took(text, language, until):
-            self._floor.late["UserSaying" if language is None else "UserSaid"] += 1
+    def _understand(self, said: UserSaying | UserSaid) -> list[Command]:
+        text, until, final = said.text, said.until, isinstance(said, UserSaid)
+        ours = not text or self._is_ours(text, until)
+        if isinstance(said, UserSaid) and not ours and (again := self._ears.misheard(said)):
+            return [*self._guard.clean(again)]
+        if not self._ears.took(text, until, final=final):
+            self._floor.late[type(said).__name__] += 1
             return []
-        if not text or self._is_ours(text, until):
+        if ours:
             return []
-        orders: list[Command] = [Show(UserCaption(text, final=False))]
+        orders: list[Command] = [Show(UserCaption(self._ears.saying.agreed, False, self._ears.saying.guess))]
         if self._floor.reply is not None and self._floor.agreed.interrupts and says_something(text):
             orders += [*self._cut(), *self._floor.enter("listening"), *self._ears.ask_judge()]
         return orders
@@ -281,6 +284,7 @@ class Conversation:
                 self._floor.agreed = event
                 self._pace = pace or self._pace
                 self._ears.at_pace(self._pace)
+                self._ears.tongue.choose(event.language)
                 self._guard.at_pace(self._pace)
                 return []
             case _:  # pragma: no cover - the type checker refuses a forgotten event

@@ -30,6 +30,8 @@ class Driving:
     tools: tuple[Tool, ...] = ()
     most: int | None = None
     """Pieces of text and calls that a reply may have; None has no bound."""
+    hints: str = ""
+    """Names and terms that people are likely to say, for recognition, as they shall be written."""
     threshold: float | None = None
     """Of the listener, as ``HearState.threshold``."""
     apology: str = ""

@@ -12,8 +12,11 @@ import re
 from dataclasses import dataclass
 
 from streaming.commands import JudgeTurn, Transcribe
+from streaming.events import UserSaid
 from streaming.media import MIC_RATE, SAMPLE_BYTES, samples
 from streaming.pace import Pace
+from streaming.saying import Saying
+from streaming.tongue import Tongue
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,6 @@ class Understood:
     """What was said, as far as ``until``."""
 
     text: str
-    language: str | None
     until: int
     """Sample at 16 kHz after the last one that was listened to."""
 
@@ -33,8 +35,9 @@ class Ears:
         self._pace = pace
         self._sound = bytearray()
         self._sound_from = 0
-        self._language: str | None = None
         self._next: int | None = None
+        self.tongue = Tongue(pace)
+        """Which language is spoken."""
         self.first: int | None = None
         """Samples of an utterance before its first partial, while a reply is held for it; None: as before any other."""
         self.discard()
@@ -51,6 +54,8 @@ class Ears:
         self._final: Transcribe | None = None
         self._repeated = False
         self._known: Understood | None = None
+        self.saying = Saying()
+        """What is shown of the utterance."""
         self.pressed = False
         self._released = False
         self._waited = False
@@ -157,6 +162,7 @@ class Ears:
     def at_pace(self, pace: Pace) -> None:
         """Other limits from now on."""
         self._pace = pace
+        self.tongue.at_pace(pace)
         self._limit = pace.end_of_turn
 
     def tick(self, now_ms: int) -> None:
@@ -167,24 +173,26 @@ class Ears:
             waited = (now_ms - self._pause_ms) * MIC_RATE // 1000
             self._waited = waited >= self._limit
 
-    def took(self, text: str, language: str | None, until: int) -> bool:
+    def took(self, text: str, until: int, *, final: bool = False) -> bool:
         """Take a transcript. False if it belongs to an utterance that is over."""
-        if self._begun is None or until <= self._begun or until <= (self._known.until if self._known else 0):
+        if self._late(until):
             return False
         if self._partial is not None and until >= self._partial:
             self._partial = None
-        self._language = language or self._language
-        self._known = Understood(text, self._language, until)
+        self._known = Understood(text, until)
+        self.saying.took(text, sure=final)
         return True
+
+    def misheard(self, said: UserSaid) -> list[Transcribe]:
+        """The final once more, if it tells that another language is spoken than the one that it was asked for in."""
+        if self._late(said.until) or not self.tongue.heard(said.detected, said.certainty, self.voiced(said.until)):
+            return []
+        return [] if self._pause is None else self._repeat()
 
     def lost(self) -> list[Transcribe]:
         """The replica that was listening is gone: what the turn waits for is asked for once more."""
         self._partial = None
-        if self._pause is None or self._repeated or self._covered(self._pause):
-            return []
-        self._repeated = True
-        self._final = self._order(final=True)
-        return [self._final]
+        return [] if self._pause is None or self._covered(self._pause) else self._repeat()
 
     def turn_over(self) -> Understood | None:
         """What was said, once the turn is over and all of it is understood."""
@@ -206,6 +214,17 @@ class Ears:
         if self._pause is None:
             self._pause = self.now
         return self._ask_final(self._pause)
+
+    def _late(self, until: int) -> bool:
+        return self._begun is None or until <= self._begun or until <= (self._known.until if self._known else 0)
+
+    def _repeat(self) -> list[Transcribe]:
+        """Ask for the final again, once an utterance."""
+        if self._repeated:
+            return []
+        self._repeated = True
+        self._final = self._order(final=True)
+        return [self._final]
 
     def _covered(self, voiced_until: int) -> bool:
         return self._known is not None and self._known.until >= voiced_until
@@ -233,7 +252,7 @@ class Ears:
 
     def _order(self, *, final: bool) -> Transcribe:
         begun, sound = self._utterance()
-        return Transcribe(sound, begun + samples(sound), final, self._language)
+        return Transcribe(sound, begun + samples(sound), final, self.tongue.language)
 
     def _utterance(self) -> tuple[int, bytes]:
         """Its first sample, and all that was heard since."""

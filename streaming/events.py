@@ -155,6 +155,8 @@ class Agreed:
     """Replies are text only."""
     pace: Pace | None = None
     """None leaves it as it is."""
+    language: str = ""
+    """ISO 639-1 of what the person speaks; empty: it is found out by listening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,10 @@ class UserSaid:
     language: str
     until: int
     """Sample at 16 kHz after the last one that was listened to."""
+    detected: str = ""
+    """ISO 639-1 of the language that it sounds like; empty if nobody looked."""
+    certainty: float = 0.0
+    """Probability of ``detected``, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,14 @@ class Pace:
     """Least probability, in [0, 1], of a turn that counts as complete."""
     idle_timeout: int | None = None
     """Milliseconds without a word since a reply was heard, after which the avatar speaks again; None waits for ever."""
+    language_sure: float = 0.8
+    """Least probability, in [0, 1], at which an utterance tells which language is spoken from then on."""
+    language_after: int = MIC_RATE
+    """Least sound of such an utterance, in samples at 16 kHz: of "yes" or "sí" recognisers guess the language."""
+    language_moved: float = 0.9
+    """Least probability, in [0, 1], at which an utterance tells that another language is spoken now."""
+    language_moved_after: int = 3 * MIC_RATE
+    """Least sound of such an utterance, in samples at 16 kHz: a name or a quotation is shorter."""
     utterance_most: int = 60 * MIC_RATE
     """Longest turn: 60 s are 1.9 MB, under the 4 MiB that one message between replicas may have."""
 

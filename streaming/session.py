@@ -69,6 +69,7 @@ from streaming.stages import (
     StageLost,
     TextDelta,
     Transcriber,
+    Transcript,
     Usage,
     Voice,
 )
@@ -275,15 +276,16 @@ class Session:
         self._partial = None if order.final else task
 
     async def _listen(self, order: Transcribe) -> AsyncGenerator[Event]:
-        text, language = "", order.language or ""
-        stream = self._stages.transcriber.transcribe(order.audio, order.language, order.final)
+        last = Transcript("", (), order.language or "", order.final)
+        hints = self._driving.hints
+        stream = self._stages.transcriber.transcribe(order.audio, order.language, order.final, hints=hints)
         async with aclosing(self._timely(stream)) as answers:
             async for transcript in answers:
-                text, language = transcript.text, transcript.language
+                last = transcript
         if order.final:
-            yield UserSaid(text, language, order.until)
+            yield UserSaid(last.text, last.language, order.until, last.detected, last.certainty)
         else:
-            yield UserSaying(text, order.until)
+            yield UserSaying(last.text, order.until)
 
     async def _judge(self, order: JudgeTurn) -> None:
         """Judge a pause in a thread. Without an answer the turn ends as if nobody had been asked."""

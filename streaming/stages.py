@@ -64,8 +64,12 @@ class Transcript:
     words: tuple[Word, ...]
     """Word times at 16 kHz; empty where nobody asked for them, or the engine knows none."""
     language: str
-    """ISO 639-1."""
+    """ISO 639-1 of the text."""
     final: bool
+    detected: str = ""
+    """ISO 639-1 of the language that it sounds like, whatever was asked for; empty: the engine did not look."""
+    certainty: float = 0.0
+    """Probability of ``detected``, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,9 +294,13 @@ class Transcriber(Protocol):
     """Speech to text. Yields one or more Transcripts, the last with ``final`` as asked."""
 
     def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
-        """``words``: tell when each word is heard too; it takes longer, and an engine may not know."""
+        """``language``: ISO 639-1 of what is spoken; None has the engine find out.
+
+        ``words``: tell when each word is heard too; it takes longer, and an engine may not know. ``hints``: names and
+        terms that are likely to be said, spelled as they shall be written; an engine may pass over them.
+        """
         ...
 
 

@@ -42,7 +42,7 @@ class Scribe:
         self.finals: list[bool] = []
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         self.finals.append(final)
         if not final:

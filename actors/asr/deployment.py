@@ -28,10 +28,10 @@ class Recognition:
         self._engine: Transcriber = self._replica.engine
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         """``streaming.stages.Transcriber.transcribe``."""
-        call = self._engine.transcribe(pcm16k, language, final, words)
+        call = self._engine.transcribe(pcm16k, language, final, words, hints)
         async with aclosing(self._replica.over(call)) as transcripts:
             async for transcript in transcripts:
                 yield transcript

@@ -87,4 +87,8 @@ def settled(words: Sequence[Spot], quiet: Sequence[tuple[int, int]], total: int)
     for k in range(len(words)):  # a border that moved past its neighbour's takes it along
         starts[k] = max(starts[k], ends[k - 1] if k else 0)
         ends[k] = max(ends[k], starts[k] + SHORTEST)
-    return [Spot(word.text, start, end) for word, start, end in zip(words, starts, ends, strict=True)]
+    # Nothing is heard after the sound's end, however many words crowd there.
+    return [
+        Spot(word.text, min(start, total), min(end, total))
+        for word, start, end in zip(words, starts, ends, strict=True)
+    ]

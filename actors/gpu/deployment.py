@@ -37,10 +37,10 @@ class Shared:
             self._stages[stage] = await asyncio.to_thread(STAGES[stage], engine, arguments)
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         """``streaming.stages.Transcriber.transcribe``."""
-        async with aclosing(self._stages["asr"].transcribe(pcm16k, language, final, words)) as transcripts:
+        async with aclosing(self._stages["asr"].transcribe(pcm16k, language, final, words, hints)) as transcripts:
             async for transcript in transcripts:
                 yield transcript
 

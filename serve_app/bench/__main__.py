@@ -19,6 +19,7 @@ from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
+from serve_app.bench.recognition import recognition
 from serve_app.bench.rendering import face_stage, rendering
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
@@ -31,6 +32,7 @@ NAMES = (
     "latency",
     "rendering",
     "face-stage",
+    "recognition",
     "costs",
     "service",
     "gateway",
@@ -59,6 +61,8 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await rendering(Hibari(), quick=quick)
     if "face-stage" in names:
         yield await face_stage(Hibari(), quick=quick)
+    if "recognition" in names:
+        yield await recognition(Hibari(), quick=quick)
     if "service" in names:
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:

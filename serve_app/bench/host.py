@@ -104,7 +104,7 @@ class Understands:
     """Recognition; nobody speaks here."""
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         """No words."""
         yield Transcript("", (), "en", final)

@@ -276,6 +276,7 @@ class Connection:
         wishes, driving = conduct.wishes, conduct.driving(self._house.driving)
         conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live, planner=planner)
         who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
+        who |= {"hints": driving.hints} if driving.hints else {}
         header = {"conversation": conversation.settings(), "planner": described(planner), **who}
         resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
         session = self._begin(conversation, Joined(), header={**header, **resume})

@@ -74,11 +74,15 @@ def _read(content: bytes, name: str, most_s: float) -> bytes:
         return read_question(path, most_s)
 
 
-async def understood(pcm16k: bytes, language: str | None, house: House, *, words: bool) -> Transcript:
-    """The last transcript of the sound, with its words if wanted. Raises Refusal if recognition fails."""
+async def understood(pcm16k: bytes, language: str | None, house: House, *, words: bool, hints: str = "") -> Transcript:
+    """The last transcript of the sound, with its words if wanted. Raises Refusal if recognition fails.
+
+    ``hints``: names and terms that may be said; empty: those of the settings.
+    """
     seconds = samples(pcm16k) / MIC_RATE  # recognition may take as long as the sound
     transcriber = house.stages.transcriber
-    call = answers(lambda: transcriber.transcribe(pcm16k, language, True, words), "asr", house.driving, seconds)
+    hints = hints or house.driving.hints
+    call = answers(lambda: transcriber.transcribe(pcm16k, language, True, words, hints), "asr", house.driving, seconds)
     last = Transcript("", (), language or "", True)
     async with aclosing(call) as transcripts:
         async for transcript in transcripts:

@@ -21,7 +21,7 @@ from serve_app.gateway.house import House
 from serve_app.gateway.refusals import REFUSED, Bounded, bad
 from serve_app.gateway.sounds import decoded, timed, understood
 from serve_app.gateway.streams import Streamed, answers, begun, unless_left
-from serve_app.gateway.wishes import THEIR_VOICES
+from serve_app.gateway.wishes import HINTS_MOST, THEIR_VOICES
 from serve_app.talk import MOST_CHARACTERS
 from streaming.clips import Clips
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
@@ -50,6 +50,7 @@ def twins(house: House) -> APIRouter:
         request: Request,
         file: Annotated[UploadFile, File()],
         language: Annotated[str | None, Form()] = None,
+        prompt: Annotated[str, Form(max_length=HINTS_MOST)] = "",
         response_format: Annotated[str, Form()] = "json",
         granularities: Annotated[list[str] | None, Form(alias="timestamp_granularities[]")] = None,
         stream: Annotated[bool, Form()] = False,
@@ -58,7 +59,7 @@ def twins(house: House) -> APIRouter:
         wanted = set(granularities or ())
         _check_writing(language, response_format, wanted, stream)
         pcm = await decoded(await file.read(), file.filename or "", house)
-        found = await unless_left(request, understood(pcm, language, house, words=bool(wanted)))
+        found = await unless_left(request, understood(pcm, language, house, words=bool(wanted), hints=prompt))
         if response_format == "text":
             return PlainTextResponse(found.text + "\n")
         if response_format == "json":

@@ -119,9 +119,9 @@ class Outgoing:
         match shown:
             case StateChanged(state, turn):
                 yield from self._state(state, turn)
-            case UserCaption(text, final):
+            case UserCaption(text, final, guess):
                 if not final:
-                    yield from self._own("avatar.caption", text=text)
+                    yield from self._own("avatar.caption", text=text, guess=guess)
             case ReplyDelta(turn, text):
                 yield from self._response(turn).wrote(text)
             case Audio():

@@ -52,6 +52,8 @@ TOKENS_MOST = 4_096
 INSTRUCTIONS_MOST = 32_000
 """Characters: what a model with a small context can still read."""
 TOOLS_MOST = 128
+HINTS_MOST = 2_000
+"""Characters of a transcription's prompt; of a longer one a recogniser would hear only the end anyway."""
 THEIR_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
 """Voices that OpenAI's clients must name one of: here each of them is the service's own voice."""
 
@@ -126,8 +128,9 @@ class Wishes:
         ``answers``: a turn that the client ends itself is answered. ``judged``: there is a model that hears whether a
         sentence is complete; without one, semantic detection falls back to the usual limit of silence.
         """
+        spoken = (self.transcription or {}).get("language") or self.language
         if self.detection is None:
-            return Agreed(live=False, answers=answers, interrupts=False, silent=self.silent, pace=pace)
+            return Agreed(False, answers, interrupts=False, silent=self.silent, pace=pace, language=spoken)
         if self.detection["type"] == "server_vad":
             pace = pace.with_silence(self.detection["silence_duration_ms"])
             pace = pace.with_pre_roll(self.detection["prefix_padding_ms"])
@@ -135,7 +138,7 @@ class Wishes:
         elif judged:
             pace = pace.with_eagerness(self.detection["eagerness"])
         created, interrupts = self.detection["create_response"], self.detection["interrupt_response"]
-        return Agreed(answers=created, interrupts=interrupts, silent=self.silent, pace=pace)
+        return Agreed(answers=created, interrupts=interrupts, silent=self.silent, pace=pace, language=spoken)
 
     def driving(self, usual: Driving, voices: Container[str] | None = frozenset()) -> Driving:
         """What goes with every call of a stage: ``usual``, and what the client chose itself.
@@ -154,6 +157,7 @@ class Wishes:
             instructions=self.instructions or usual.instructions,
             tools=chosen(self.tools, self.tool_choice if there and named else "auto"),
             most=self.most,
+            hints=(self.transcription or {}).get("prompt") or usual.hints,
             threshold=None if threshold == USUAL_THRESHOLD else threshold,
         )
 
@@ -313,6 +317,20 @@ def _detection(wishes: Wishes, value: Any) -> Wishes:
     return replace(wishes, detection={**usual, **given})
 
 
+def _transcription(wishes: Wishes, value: Any) -> Wishes:
+    where = "audio.input.transcription"
+    if value is not None and not isinstance(value, dict):
+        raise ClientError("invalid_value", f"transcription is an object or null, not {value!r:.80}", param=where)
+    language, hints = ((value or {}).get(key) or "" for key in ("language", "prompt"))
+    if not isinstance(language, str) or not re.fullmatch(r"([a-z]{2,3})?", language):
+        says = f"language is a code like en, two or three letters, not {language!r:.80}"
+        raise ClientError("invalid_value", says, param=f"{where}.language")
+    if not isinstance(hints, str) or len(hints) > HINTS_MOST:
+        says = f"prompt is a text of at most {HINTS_MOST:,} characters: names and terms that will be said"
+        raise ClientError("invalid_value", says, param=f"{where}.prompt")
+    return replace(wishes, transcription=value)
+
+
 def _format(which: str) -> Any:
     def read(wishes: Wishes, value: Any) -> Wishes:
         try:
@@ -352,7 +370,7 @@ _READERS: dict[str, Any] = {
     "audio.input.format": _format("heard"),
     "audio.output.format": _format("spoken"),
     "audio.output.voice": lambda wishes, value: replace(wishes, voice=str(value)),
-    "audio.input.transcription": lambda wishes, value: replace(wishes, transcription=value),
+    "audio.input.transcription": _transcription,
     "audio.input.turn_detection": _detection,
     "avatar": _avatar,
 }

@@ -84,6 +84,13 @@ def test_a_folder_of_ones_own_adds_personas_and_may_replace_what_ships(tmp_path:
     assert cast.voices == {"default", "heart"}
 
 
+def test_what_people_will_say_to_it_counts_instead_of_what_the_settings_expect(tmp_path: Path) -> None:
+    usual = load(asr={"hints": "Hibari, Silero"}).driving()
+    assert usual.hints == "Hibari, Silero"
+    shop = read(wrote(tmp_path, "name = 'Shop'\nhints = 'Trimontium'"), settings())
+    assert (shop.driving(usual).hints, Persona().driving(usual).hints) == ("Trimontium", "Hibari, Silero")
+
+
 def test_knowledge_may_stand_in_the_file_itself(tmp_path: Path) -> None:
     path = wrote(tmp_path, f"name = 'Shop'\nknowledge = '''\n{KNOWS.replace(chr(39), chr(34))}'''\n")
     assert "At nine." in read(path, settings()).knowledge

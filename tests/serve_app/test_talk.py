@@ -58,7 +58,7 @@ class LengthTranscriber:
     """Says how many tenths of a second of speech it was given."""
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         loud = int(np.count_nonzero(np.frombuffer(pcm16k, "<i2")))
         text = f"{round(loud * 10 / MIC_RATE)} tenths" if loud else ""
@@ -67,7 +67,7 @@ class LengthTranscriber:
 
 class Deaf:
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         yield Transcript("", (), "en", final)
 
@@ -218,7 +218,7 @@ class Breaking:
         await asyncio.Event().wait()
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         await self.fail()
         yield Transcript("", (), "en", final)

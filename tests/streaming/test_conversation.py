@@ -216,7 +216,7 @@ def test_words_cancel_and_only_what_was_heard_counts_as_said() -> None:
     talk.on(SpeechStarted(0))
     silence_until(talk, 0, 500 * MS)
     assert talk.on(UserSaying("No wait", 300 * MS)) == [
-        Show(UserCaption("No wait", final=False)),
+        Show(UserCaption("", final=False, guess="No wait")),
         Cancel(1),
         Show(Cut(1, SECOND, "Hi")),
         Remember(Said("assistant", "Hi", 1, cut=True)),

@@ -31,7 +31,7 @@ def test_partials_come_every_800_ms_and_only_one_is_in_flight() -> None:
     ears = speaking_since(1000)
     first = listen(ears, 1100, 3000)
     assert [(order.until // MS, order.final) for order in first] == [(1500, False)]
-    ears.took("hello", None, first[0].until)
+    ears.took("hello", first[0].until)
     assert [order.until // MS for order in listen(ears, 3000, 3400)] == [3020]
 
 
@@ -51,25 +51,25 @@ def test_a_pause_asks_for_the_final_at_once_and_the_limit_accepts_it() -> None:
     listen(ears, 1100, 1400)
     (final,) = ears.paused(1200 * MS)
     assert final.final and final.until == 1400 * MS
-    assert ears.took("What time is it?", "en", final.until)
+    assert ears.took("What time is it?", final.until)
     assert ears.turn_over() is None
     listen(ears, 1400, 1700)
-    assert ears.turn_over() == Understood("What time is it?", "en", final.until)
+    assert ears.turn_over() == Understood("What time is it?", final.until)
 
 
 def test_a_partial_that_covers_every_voiced_sample_is_the_final() -> None:
     ears = speaking_since(1000)
     (partial,) = listen(ears, 1100, 1520)
     assert ears.paused(1490 * MS) == []
-    ears.took("hello", "en", partial.until)
+    ears.took("hello", partial.until)
     listen(ears, 1520, 2000)
-    assert ears.turn_over() == Understood("hello", "en", partial.until)
+    assert ears.turn_over() == Understood("hello", partial.until)
 
 
 def test_a_known_partial_that_covers_the_pause_needs_no_final() -> None:
     ears = speaking_since(1000)
     (partial,) = listen(ears, 1100, 1520)
-    ears.took("hello", None, partial.until)
+    ears.took("hello", partial.until)
     assert ears.paused(1450 * MS) == []
 
 
@@ -77,7 +77,7 @@ def test_speech_that_goes_on_makes_the_final_a_partial() -> None:
     ears = speaking_since(1000)
     listen(ears, 1100, 1400)
     (final,) = ears.paused(1200 * MS)
-    ears.took("I would like", "en", final.until)
+    ears.took("I would like", final.until)
     ears.started(1500 * MS)
     listen(ears, 1400, 2400)
     assert ears.turn_over() is None
@@ -98,7 +98,7 @@ def test_a_judge_shortens_or_lengthens_the_wait(complete: bool, limit_ms: int) -
     (final,) = ears.paused(1200 * MS)
     ears.judged(complete, 1200 * MS)
     ears.judged(not complete, 1100 * MS)  # about an older pause: says nothing
-    ears.took("yes", "en", final.until)
+    ears.took("yes", final.until)
     listen(ears, 1400, 1200 + limit_ms - 20)
     assert (ears.turn_over() is None) == (not complete or limit_ms > 200)
     listen(ears, 1200 + limit_ms - 20, 1200 + limit_ms + 20)
@@ -139,7 +139,7 @@ def test_a_judgement_that_comes_before_the_text_still_lengthens_the_wait() -> No
     ears.tick(0)
     ears.tick(600)
     ears.judged(False, 1200 * MS)
-    ears.took("I would like", "en", final.until)
+    ears.took("I would like", final.until)
     assert ears.turn_over() is None
     ears.tick(2000)
     assert ears.turn_over() is not None
@@ -150,7 +150,7 @@ def test_a_new_pause_begins_with_the_plain_limit_again() -> None:
     listen(ears, 1100, 1400)
     (final,) = ears.paused(1200 * MS)
     ears.judged(False, 1200 * MS)
-    ears.took("yes", "en", final.until)
+    ears.took("yes", final.until)
     ears.paused(1300 * MS)
     listen(ears, 1400, 1820)
     assert ears.turn_over() is not None
@@ -163,13 +163,13 @@ def test_push_to_talk_waits_for_the_release_however_long_the_pause() -> None:
     listen(ears, 1000, 1300)
     ears.started(1100 * MS)
     (final,) = ears.paused(1200 * MS)
-    ears.took("well", "en", final.until)
+    ears.took("well", final.until)
     listen(ears, 1300, 4000)
     ears.tick(0)
     ears.tick(5000)
     assert ears.turn_over() is None
     assert ears.release() == []
-    assert ears.turn_over() == Understood("well", "en", final.until)
+    assert ears.turn_over() == Understood("well", final.until)
 
 
 def test_a_release_in_mid_word_asks_for_everything() -> None:
@@ -188,7 +188,7 @@ def test_speech_after_the_release_begins_the_next_utterance() -> None:
     (final,) = ears.release()
     listen(ears, 600, 900)
     ears.started(700 * MS)
-    ears.took("one", "en", final.until)
+    ears.took("one", final.until)
     assert ears.turn_over() is not None
     ears.discard()
     assert ears.open
@@ -216,7 +216,7 @@ def test_a_turn_is_closed_after_a_minute_and_the_rest_is_the_next_turn() -> None
         orders += ears.heard(pcm(500 * MS), at * MS, 0)
     finals = [order for order in orders if order.final]
     assert [order.until // MS for order in finals] == [60_000]
-    ears.took("a long story", "en", finals[0].until)
+    ears.took("a long story", finals[0].until)
     assert ears.turn_over() is not None
     ears.discard()
     assert ears.open
@@ -237,7 +237,7 @@ def test_a_silent_microphone_that_sends_nothing_ends_the_turn_by_the_clock() -> 
     listen(ears, 1100, 1400)
     ears.tick(10)
     (final,) = ears.paused(1200 * MS)
-    ears.took("hello", "en", final.until)
+    ears.took("hello", final.until)
     ears.tick(1_000)
     ears.tick(1_499)
     assert ears.turn_over() is None
@@ -265,11 +265,11 @@ def test_a_lost_partial_is_asked_for_again_only_if_the_turn_waits_for_it() -> No
 
 def test_a_transcript_of_an_utterance_that_is_over_is_refused() -> None:
     ears = Ears(PACE)
-    assert not ears.took("late", "en", 100)
+    assert not ears.took("late", 100)
     ears.started(0)
     listen(ears, 0, 400)
-    assert ears.took("one", "en", 300 * MS)
-    assert not ears.took("older", None, 200 * MS)
+    assert ears.took("one", 300 * MS)
+    assert not ears.took("older", 200 * MS)
 
 
 def test_gaps_are_filled_with_silence_and_repeats_are_dropped() -> None:

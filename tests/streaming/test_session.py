@@ -340,15 +340,16 @@ async def test_a_partial_transcript_is_shown_and_a_session_needs_no_journal_and_
 
     class Quick(Scribe):
         async def transcribe(
-            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
         ) -> AsyncIterator[Transcript]:
-            yield Transcript("Hel", (), "en", final)
+            yield Transcript(hints, (), "en", final)
 
-    session = Session(Conversation("bare", Pace.file()), Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR), tell)
+    stages = Stages(Ears(), Quick(), Echo(), Hum(), Mask(), AVATAR)
+    session = Session(Conversation("bare", Pace.file()), stages, tell, driving=Driving(hints="Hel"))
     for k in range(50):
         await session.happen(Heard(pcm(320), k * 320))
     await session.run(still())
-    assert Show(UserCaption("Hel", final=False)) in told
+    assert Show(UserCaption("", final=False, guess="Hel")) in told
 
 
 async def test_what_goes_with_every_call_may_change_in_mid_session() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from streaming.commands import Ask, Command, Remember, Show, State, StateChanged, UserCaption, Waited
@@ -14,7 +16,7 @@ from tests.streaming.stories import MS, pcm
 PATIENT = Pace().with_idle_timeout(5_000)
 
 
-def answered(pace: Pace = PATIENT, **agreed: bool) -> Conversation:
+def answered(pace: Pace = PATIENT, **agreed: Any) -> Conversation:
     """A conversation whose first reply, text only, was over at 1 s; the microphone has sent 1 s by then."""
     talk = Conversation("story", pace)
     talk.on(Agreed(silent=True, pace=pace, **agreed))

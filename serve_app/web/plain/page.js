@@ -83,7 +83,7 @@ const HEARD = {
     show(state);
     if (state === "thinking") page.player?.begin(turn);
   },
-  "avatar.caption": ({ text }) => line("you", "you", text, true),
+  "avatar.caption": ({ text }) => text && line("you", "you", text, true),
   "conversation.item.input_audio_transcription.completed": ({ transcript }) => said(transcript),
   "conversation.item.added": ({ item }) => {
     const written = item.role === "user" && item.content.find(({ type }) => type === "input_text");

@@ -15,6 +15,11 @@ test("what is understood so far is one line that changes, until it is understood
   expect(shown(lines)).toEqual([["item_1", "you", "What is twelve?", false]]);
 });
 
+test("what may still change of it is told apart", () => {
+  const lines = captions.saying([], "what is", " twelve");
+  expect(lines.map(({ text, heard }) => [text.slice(0, heard), text.slice(heard)])).toEqual([["what is", " twelve"]]);
+});
+
 test("a cough is understood as nothing, and its line goes away", () => {
   expect(captions.said(captions.saying([], "hm"), "item_1", "")).toEqual([]);
 });

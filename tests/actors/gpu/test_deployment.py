@@ -53,8 +53,8 @@ def test_the_gateway_finds_it_by_its_name() -> None:
 async def test_each_stage_answers_for_itself(stages: None) -> None:
     replica = await made({"asr": ("x", {}), "tts": ("y", {"a": 1}), "face": ("z", {})})
     span: Any = "span"
-    assert [item async for item in replica.transcribe(b"", "en", True)] == [("x{}", b"", "en", True, False)]
     assert [item async for item in replica.speak("Hi.", "v", "en", 3)] == [("y{'a': 1}", "Hi.", "v", "en", 3, None)]
+    assert [item async for item in replica.transcribe(b"", "en", True)] == [("x{}", b"", "en", True, False, "")]
     assert [item async for item in replica.animate(span, span, None)] == [("z{}", "span", "span", None)]
 
 

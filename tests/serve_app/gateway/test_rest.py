@@ -49,7 +49,7 @@ class Clerk:
     """Understands two words, half a second each."""
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         yield Transcript("Hello", (), "en", False)
         yield Transcript("Hello there", (Word("Hello", 0, 8000), Word("there", 8000, 8000)), "en", final)
@@ -85,7 +85,7 @@ class Broken:
             raise self.error
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         await self.fail()
         yield Transcript("found again", (), "en", final)
@@ -454,7 +454,7 @@ def test_a_film_that_cannot_be_written_is_one_error() -> None:
 def test_a_conversation_without_words_or_end_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Deaf(Scribe):
         async def transcribe(
-            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
         ) -> AsyncIterator[Transcript]:
             yield Transcript("", (), "en", final)
 
@@ -483,6 +483,19 @@ def test_transcriptions_come_in_three_forms(client: TestClient) -> None:
     assert write_down(client, response_format="verbose_json").json() == told
     word = {"timestamp_granularities[]": "word"}
     assert write_down(client, response_format="verbose_json", **word).json() == {**told, "words": HEARD["words"]}
+
+
+def test_names_that_may_be_said_go_with_the_sound() -> None:
+    class Hinted(Clerk):
+        async def transcribe(
+            self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
+        ) -> AsyncIterator[Transcript]:
+            yield Transcript(f"hinted: {hints}", (), "en", final)
+
+    with service(transcriber=Hinted()) as client:
+        assert write_down(client).json() == {"text": "hinted: "}
+        assert write_down(client, prompt="Hibari").json() == {"text": "hinted: Hibari"}
+        refused(write_down(client, prompt="x" * 2_001), 400, "prompt", "at most 2000")
 
 
 @pytest.mark.parametrize(

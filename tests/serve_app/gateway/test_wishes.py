@@ -89,3 +89,37 @@ def test_a_client_that_says_nothing_keeps_the_services_own_pace() -> None:
     assert usual_detection(judging)["eagerness"] == "low"
     wishes = Wishes(detection=usual_detection(judging))
     assert pace_of(wishes.agreed(judging, answers=False, judged=True)) == judging
+
+
+def hearing(update: dict[str, Any]) -> tuple[str, str]:
+    """The language that the conversation is told, and the hints that go with each call, after a first choice."""
+    first = {"audio": {"input": {"transcription": {"model": "whisper-1", "language": "es", "prompt": "Hibari"}}}}
+    wishes = Wishes().with_update(first).with_update(update)
+    agreed = wishes.agreed(Pace(), answers=False, judged=False)
+    return agreed.language, wishes.driving(Driving(hints="Silero")).hints
+
+
+def test_the_language_and_the_names_that_will_be_said_are_the_clients() -> None:
+    assert hearing({}) == ("es", "Hibari")
+    assert hearing({"input_audio_transcription": {"language": "zh"}}) == ("zh", "Silero")
+    assert hearing({"input_audio_transcription": None}) == ("", "Silero")
+    assert hearing({"avatar": {"language": "en"}}) == ("es", "Hibari")
+    assert hearing({"avatar": {"language": "en"}, "input_audio_transcription": None}) == ("en", "Silero")
+    button = Wishes().with_update({"turn_detection": None, "avatar": {"language": "es"}})
+    assert button.agreed(Pace(), answers=True, judged=False).language == "es"
+
+
+@pytest.mark.parametrize(
+    ("transcription", "param", "sentence"),
+    [
+        ("whisper-1", "", "an object or null"),
+        ({"language": "Spanish"}, ".language", "two or three letters, not 'Spanish'"),
+        ({"language": 7}, ".language", "not 7"),
+        ({"prompt": ["Hibari"]}, ".prompt", "a text of at most 2,000 characters"),
+        ({"prompt": "x" * 2001}, ".prompt", "a text of at most 2,000 characters"),
+    ],
+)
+def test_a_transcription_that_cannot_be_is_refused(transcription: Any, param: str, sentence: str) -> None:
+    with pytest.raises(ClientError, match=sentence) as refused:
+        Wishes().with_update({"audio": {"input": {"transcription": transcription}}})
+    assert refused.value.param == f"audio.input.transcription{param}"

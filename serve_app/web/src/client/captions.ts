@@ -9,7 +9,7 @@ export interface Line {
   partial: boolean;
   /** It was interrupted. */
   cut: boolean;
-  /** Characters that were heard; the word that ends there is being spoken while the reply plays. */
+  /** Characters that were heard, or of what you are saying those that stay; the word that ends there is being spoken while the reply plays. */
   heard: number;
   /** Where the word that is being spoken begins. */
   word: number;
@@ -28,9 +28,9 @@ function put(lines: Lines, id: string, who: Line["who"], change: (line: Line) =>
   return known < 0 ? [...lines, after].slice(-KEPT) : lines.with(known, after);
 }
 
-/** What is understood so far. */
-export function saying(lines: Lines, text: string): Lines {
-  return put(lines, PARTIAL, "you", (line) => ({ ...line, text }));
+/** What is understood so far, and what seems to follow. */
+export function saying(lines: Lines, text: string, guess = ""): Lines {
+  return put(lines, PARTIAL, "you", (line) => ({ ...line, text: text + guess, heard: text.length }));
 }
 
 /** What was understood, or written. `id` is the item's. */

@@ -27,7 +27,7 @@ const HEARD: Table = {
     avatar.orders.stopped(turn - 1);
     avatar.showing.expect(turn);
   },
-  "avatar.caption": (avatar, { text }) => avatar.write((lines) => captions.saying(lines, text)),
+  "avatar.caption": (avatar, { text, guess }) => avatar.write((lines) => captions.saying(lines, text, guess)),
   "input_audio_buffer.speech_started": () => undefined,
   "input_audio_buffer.speech_stopped": (avatar, { audio_end_ms }) => avatar.spokeUntil(audio_end_ms),
   "conversation.item.input_audio_transcription.completed": (avatar, { item_id, transcript }) => {

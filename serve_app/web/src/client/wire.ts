@@ -47,6 +47,7 @@ export interface AvatarEvents {
   };
   "avatar.caption": {
     text: string;
+    guess: string;
   };
   "avatar.words": {
     turn: number;

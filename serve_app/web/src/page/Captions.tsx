@@ -40,7 +40,10 @@ const CaptionLine = memo(function CaptionLine({ line, who, interrupted }: Captio
     <li data-who={line.who} className={[partial && "partial", cut && "cut"].filter(Boolean).join(" ")}>
       <span className="who">{who}</span>
       {mine ? (
-        text
+        <>
+          {text.slice(0, heard)}
+          <span className="coming">{text.slice(heard)}</span>
+        </>
       ) : (
         <>
           <span className="heard">{text.slice(0, word)}</span>
