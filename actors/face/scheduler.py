@@ -12,16 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from actors.face.scheduling.costs import Costs, Kind
-from actors.face.scheduling.ladder import ADMITTED, FULL, LATE, RUNGS, Demand, Ladder, Rung, use
+from actors.face.scheduling.ladder import ADMITTED, FULL, LATE, RUNGS, Demand, Ladder, use
 from actors.face.scheduling.work import FRAME_MS, Line, Task, Work
-from streaming.stages import StageError
+from streaming.stages import Rung, StageError
 
 HELD = 16
-"""Pictures of a span that may wait for their consumer (0.64 s, 13 MB of 512 x 512): then the span pauses."""
+"""Pictures of a span that may wait for their consumer (0.64 s, 13 MB of 512 x 512): then it pauses until half of them
+were taken."""
 LONGEST_MS = 80.0
 """Longest batch of more than one: a cancelled one is not stopped in the middle, and a new reply waits for its end."""
 SPEAKING_MS = 2000.0
 """A session between two spans of a reply speaks; nothing of it for so long, and it does not."""
+AMPLE_MS = 60_000.0
+"""Who has so much time is in no conversation: a file's pictures take what time others leave, and all are drawn."""
 RETRY_S = 2.0
 """When to try again if no reply is known to end sooner: half a sentence."""
 
@@ -90,7 +93,8 @@ class Scheduler:
     def open(self, work: Work, now: float) -> int:
         """A span's work is to be done; its number. Raises FaceBusy if its session would be one too many."""
         speaking = self._speaking(now)
-        if work.session not in speaking and not self._room_for(len(speaking) + 1):
+        hurried = work.due - now < AMPLE_MS
+        if hurried and work.session not in speaking and not self._room_for(len(speaking) + 1):
             self.counts.refused += 1
             retry = self._retry_s(now)
             raise FaceBusy(
@@ -99,8 +103,8 @@ class Scheduler:
                 retry,
             )
         self._opened += 1
-        self._lines[self._opened] = Line(self._opened, work)
-        self._seen[work.session] = now
+        self._lines[self._opened] = line = Line(self._opened, work, hurried)
+        self._saw(line, now)
         return self._opened
 
     def over(self, number: int) -> bool:
@@ -120,13 +124,13 @@ class Scheduler:
         if line.work.last and line.over and session not in others:
             self._seen.pop(session, None)
         else:
-            self._seen[session] = now
+            self._saw(line, now)
 
     def took(self, number: int, now: float) -> None:
         """The consumer took a picture."""
         if line := self._lines.get(number):
             line.held -= 1
-            self._seen[line.work.session] = now
+            self._saw(line, now)
 
     # ---- what is done next ---------------------------------------------------------------------------------
 
@@ -134,6 +138,8 @@ class Scheduler:
         """The next batch; None if nothing can be done until something comes or is taken. Nothing else is picked
         before it is `done` or its spans are closed."""
         self._pressed = self._ladder.late(now) > LATE
+        for line in self._lines.values():
+            line.pause(HELD)
         self._skip_late(now)
         ready = self._ready(now)
         return Batch(self._chosen(ready, now)) if ready else None
@@ -149,11 +155,14 @@ class Scheduler:
             if line := self._lines.get(task.line):
                 self._done(line, task, now)
 
-    def standing(self, now: float) -> Standing:
-        """What is told with a span's state: from it the next plan is chosen."""
+    def standing(self, now: float, number: int | None = None) -> Standing:
+        """What is told with the state of a span: from it the next plan is chosen."""
         sessions = len(self._speaking(now))
         each = {kind: self.costs.ms(kind, max(sessions, 1)) for kind in self.costs.curves}
-        return Standing(each["hear"], each["move"], each["draw"], self._rung(now, sessions), sessions)
+        rung = self._rung(now, sessions)
+        if number is not None and not self._lines[number].hurried:
+            rung = ""
+        return Standing(each["hear"], each["move"], each["draw"], rung, sessions)
 
     # ---- inside --------------------------------------------------------------------------------------------
 
@@ -166,9 +175,8 @@ class Scheduler:
         most = self.costs.most("draw")
         ready: list[Task] = []
         for line in self._lines.values():
-            room = HELD - line.held
-            line.stalled = line.stalled or room <= 0
-            ready += line.tasks(now, self.costs, min(room, most))
+            if not line.paused:
+                ready += line.tasks(now, self.costs, min(HELD - line.held, most))
         return ready
 
     def _chosen(self, ready: Sequence[Task], now: float) -> tuple[Task, ...]:
@@ -217,7 +225,7 @@ class Scheduler:
     def _skip_late(self, now: float) -> None:
         takes = self.costs.ms("draw", self._fullest() if self._pressed else 1)
         for line in self._lines.values():
-            skipped = line.skip_late(now, takes) if line.held < HELD else 0
+            skipped = 0 if line.paused else line.skip_late(now, takes)
             self.counts.skipped += skipped
             for _ in range(0 if line.stalled else skipped):
                 self._ladder.saw(now, late=True)
@@ -225,7 +233,7 @@ class Scheduler:
     def _done(self, line: Line, task: Task, now: float) -> None:
         first = task.kind == "draw" and not line.begun
         late = line.done(task, now)
-        self._seen[line.work.session] = now
+        self._saw(line, now)
         if task.kind != "draw":
             return
         self.counts.drawn += 1
@@ -235,6 +243,10 @@ class Scheduler:
 
     def _rung(self, now: float, sessions: int) -> Rung:
         return self._ladder.at(now, [use(self.costs, self._demand.on(rung), sessions) for rung in RUNGS])
+
+    def _saw(self, line: Line, now: float) -> None:
+        if line.hurried:
+            self._seen[line.work.session] = now
 
     def _speaking(self, now: float) -> set[str]:
         """Sessions that something was done for lately: a stalled one does not count for long."""

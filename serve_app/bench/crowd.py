@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from actors.face.scheduler import Batch, FaceBusy, Scheduler
 from actors.face.scheduling.costs import Costs, Kind
-from actors.face.scheduling.ladder import FEWER_STEPS, RUNGS, Rung
+from actors.face.scheduling.ladder import FEWER_STEPS, RUNGS
 from actors.face.scheduling.work import FRAME_MS, Step, Task, Work
+from streaming.stages import Rung
 
 SPAN = 15
 """Frames of a span."""
@@ -254,7 +255,7 @@ class _Session:
         self.skipped += len(world.scheduler.skipped(number))
         rung = world.scheduler.standing(world.now).rung
         world.scheduler.close(number, world.now)
-        world.seen.rung = max(world.seen.rung, rung, key=RUNGS.index)
+        world.seen.rung = RUNGS[max(map(RUNGS.index, (world.seen.rung, rung)))]
         self._rung = rung if world.order == "whole" else ""
         self._first += self._count
         self._newest = self._first - 1  # what a plan or a skip left out is told at the end, and not waited for

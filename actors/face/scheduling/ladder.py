@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from actors.face.scheduling.costs import KINDS, Costs
 from streaming.media import FPS
+from streaming.stages import Rung
 
-Rung = Literal["", "steps", "rate", "still"]
 RUNGS: tuple[Rung, ...] = ("", "steps", "rate", "still")
 
 ADMITTED = RUNGS.index("rate")

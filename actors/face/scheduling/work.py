@@ -75,6 +75,8 @@ class Line:
     number: int
     """Spans are numbered as they come."""
     work: Work
+    hurried: bool = True
+    """Somebody listens while it is drawn."""
     heard: int = 0
     moved: int = 0
     placed: int = 0
@@ -85,8 +87,10 @@ class Line:
     """Milliseconds by which the first picture was late: whoever watches waited for it, and hears all later by that."""
     begun: bool = False
     """The first picture was drawn."""
+    paused: bool = False
+    """The consumer left pictures lying until there was no room for more, and has not taken half of them yet."""
     stalled: bool = False
-    """The consumer left pictures lying until there was no room for more: what it misses is no fault of the device."""
+    """It was paused at some time: what its consumer misses is no fault of the device."""
     skipped: list[int] = field(default_factory=list[int])
 
     @property
@@ -99,10 +103,13 @@ class Line:
         """Frames whose motion is finished."""
         return self.work.steps[self.moved - 1].frames if self.moved else self.work.finished
 
+    def pause(self, most: int) -> None:
+        """See whether it has to wait for its consumer, who may hold ``most`` pictures."""
+        self.paused = self.held >= most or (self.paused and self.held > most // 2)
+        self.stalled = self.stalled or self.paused
+
     def tasks(self, now: float, costs: Costs, room: int) -> Iterator[Task]:
-        """What can be done now, at most ``room`` pictures; nothing where there is no room for any."""
-        if room <= 0:
-            return
+        """What can be done now, at most ``room`` pictures."""
         work, due, draw = self.work, self.due(now, costs), costs.ms("draw", 1)
         move = costs.ms("move", 1, work.scale)
         latest = [due + FRAME_MS * frame - draw - hops * move for frame, hops in self._windows()]

@@ -48,5 +48,5 @@ def runtime(seed: int = 0) -> Torch:
     return Torch(parts(seed), hear, side=SIDE)
 
 
-def ditto(seed: int = 0, folder: Path | None = None, weights: str = "") -> Ditto:
-    return Ditto(runtime=runtime(seed), folder=folder, weights=weights)
+def ditto(seed: int = 0, folder: Path | None = None, weights: str = "", batch: int = 1) -> Ditto:
+    return Ditto(runtime=runtime(seed), folder=folder, weights=weights, batch=batch)
