@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ class Coders:
 
     async def encoded(
         self, span: Span, avatar: Avatar, drawn: AsyncIterator[Callable[[], Picture] | FaceState], executor: Executor
-    ) -> AsyncIterator[FramePacket | FaceState]:
+    ) -> AsyncGenerator[FramePacket | FaceState]:
         """The same of pictures that come as they are drawn, each still to be put together.
 
         That and the encoding are one step in ``executor``, which may have several threads.

@@ -256,7 +256,7 @@ class Scheduler:
     def _retry_s(self, now: float) -> float:
         """Seconds until the first reply ends whose end is known, within bounds."""
         ends = [
-            line.work.due + line.delay + FRAME_MS * line.work.draws[-1]
+            line.work.due + line.delay + FRAME_MS * (line.work.draws[-1] + 1)
             for line in self._lines.values()
             if line.work.last and line.work.draws
         ]

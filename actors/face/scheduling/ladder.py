@@ -27,8 +27,9 @@ CALM = 0.8
 """Share that the rung below must not need before it is gone back to."""
 LATE = 0.12
 """Share of the last second's pictures that were late or skipped, from which on a rung is not enough."""
-UP_MS, DOWN_MS = 300.0, 3000.0
-"""How long that must be so. Up: a burst of one span; down: some spans, each drawn as the last state told."""
+UP_MS, STILL_MS, DOWN_MS = 300.0, 1500.0, 3000.0
+"""How long that must be so. Up: a burst of one span; to a still picture, which everybody sees, as long as the rungs
+before it need to have an effect; down: some spans, each drawn as the last state told."""
 LAST_MS = 1000.0
 
 FEWER_STEPS = 0.5
@@ -95,7 +96,8 @@ class Ladder:
         calm = self._rung > 0 and uses[self._rung - 1] < CALM and not late
         self._over = (now if self._over is None else self._over) if over else None
         self._calm = (now if self._calm is None else self._calm) if calm else None
-        if self._over is not None and now - self._over >= UP_MS:
+        patience = STILL_MS if RUNGS[self._rung + 1 :] == ("still",) else UP_MS
+        if self._over is not None and now - self._over >= patience:
             self._move(min(self._rung + 1, len(RUNGS) - 1))
         elif self._calm is not None and now - self._calm >= DOWN_MS:
             self._move(self._rung - 1)

@@ -9,7 +9,7 @@ import pytest
 
 from actors.face.scheduler import AMPLE_MS, HELD, Batch, FaceBusy, Scheduler
 from actors.face.scheduling.costs import Costs
-from actors.face.scheduling.ladder import CALM, DOWN_MS, FULL, UP_MS, Demand, Ladder, use
+from actors.face.scheduling.ladder import CALM, DOWN_MS, FULL, STILL_MS, UP_MS, Demand, Ladder, use
 from actors.face.scheduling.work import Step, Work
 
 FLAT = Costs.of({"hear": {1: 2, 8: 4}, "move": {1: 10, 8: 20}, "draw": {1: 10, 8: 45}})
@@ -295,6 +295,13 @@ def test_the_ladder_is_climbed_rung_by_rung_and_comes_down_later() -> None:
     assert ladder.at(5000, full) == "rate", "here there is enough, and below there would not be"
     assert [ladder.at(6000 + at, calm) for at in (0, DOWN_MS - 1, DOWN_MS)] == ["rate", "rate", "steps"]
     assert [ladder.at(9001 + at, calm) for at in (0, DOWN_MS)] == ["steps", ""]
+
+
+def test_a_still_picture_is_asked_for_only_when_the_rungs_before_had_their_time() -> None:
+    ladder, much = Ladder(), [2.0] * 4
+    rungs = [ladder.at(at, much) for at in (0, UP_MS, UP_MS + 1, 2 * UP_MS + 1, 700, 699 + STILL_MS, 700 + STILL_MS)]
+    assert rungs == ["", "steps", "steps", "rate", "rate", "rate", "still"]
+    assert ladder.exhausted and ladder.at(60_000, much) == "still"
 
 
 def test_between_calm_and_full_the_rung_stays() -> None:

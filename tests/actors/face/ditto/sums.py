@@ -17,7 +17,7 @@ from actors.face.ditto.spec import BINS, EXPRESSION, MOTION, WINDOW, Array
 SIDE = 64
 
 
-class Plain:
+class Sums:
     """`actors.face.ditto.runtime.Runtime`. ``calls``: what was asked, and how many at once."""
 
     side = SIDE
@@ -64,5 +64,5 @@ class Plain:
         return np.clip(np.stack(made), 0, 255).round().astype(np.uint8)
 
 
-def ditto(runtime: Plain | None = None, batch: int = 8) -> Ditto:
-    return Ditto(runtime=runtime or Plain(), batch=batch)
+def ditto(runtime: Sums | None = None, batch: int = 8) -> Ditto:
+    return Ditto(runtime=runtime or Sums(), batch=batch)

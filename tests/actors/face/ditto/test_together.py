@@ -1,6 +1,6 @@
 """Many sessions on one Ditto: what each gets does not depend on who else is there, and a broken one is alone.
 
-The engine runs on sums here (plain.py), to the bit; where torch is installed also on small networks, to a grey level.
+The engine runs on sums here (sums.py), to the bit; where torch is installed also on small networks, to a grey level.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from actors.face.coders import Picture
 from actors.face.ditto.engine import LOOK_AHEAD, Ditto
 from streaming.media import FRAME, FramePacket, frames_for
 from streaming.stages import FaceLoad, FaceState, Span, StageError
-from tests.actors.face.ditto.plain import Plain, ditto
+from tests.actors.face.ditto.sums import Sums, ditto
 from tests.actors.face.speech import sound, span
 
 PCM = sound()[: 2 * 22 * FRAME]
@@ -28,13 +28,13 @@ TOTAL = frames_for(len(PCM) // 2)
 
 
 @pytest.fixture(scope="module")
-def plain() -> Plain:
-    return Plain()
+def sums() -> Sums:
+    return Sums()
 
 
 @pytest.fixture(scope="module")
-def face(plain: Plain) -> Ditto:
-    return ditto(plain)
+def face(sums: Sums) -> Ditto:
+    return ditto(sums)
 
 
 async def reply(face: Ditto, session: str, cuts: Sequence[int] = (), plan: str = "") -> tuple[list[FramePacket], bytes]:
@@ -58,17 +58,17 @@ def alone(face: Ditto, wanted: Span) -> list[int]:
     return [zlib.crc32(item.pixels.data) for item in items if isinstance(item, Picture) and item.pixels is not None]
 
 
-async def test_what_a_session_gets_is_the_same_to_the_bit_in_any_company(face: Ditto, plain: Plain) -> None:
+async def test_what_a_session_gets_is_the_same_to_the_bit_in_any_company(face: Ditto, sums: Sums) -> None:
     expected = alone(face, span(PCM))
-    plain.calls.clear()
+    sums.calls.clear()
     replies = await asyncio.gather(
         reply(face, "whole"), reply(face, "cut", (7, 8)), reply(face, "many", (5, 10)), reply(face, "again")
     )
     for packets, data in replies:
         assert [packet.check for packet in packets] == expected
         assert data == replies[0][1]
-    assert max(size for kind, size in plain.calls if kind == "move") >= 3, "windows of several sessions at once"
-    assert max(size for kind, size in plain.calls if kind == "draw") == 8
+    assert max(size for kind, size in sums.calls if kind == "move") >= 3, "windows of several sessions at once"
+    assert max(size for kind, size in sums.calls if kind == "draw") == 8
 
 
 async def test_each_packet_is_of_its_own_session(face: Ditto) -> None:
@@ -107,7 +107,7 @@ async def test_late_pictures_have_no_packet_but_the_first_and_the_last_have() ->
     """A device that takes 100 ms a picture, and somebody who listens: the clock is the device's own."""
     now = [0.0]
 
-    class Slow(Plain):
+    class Slow(Sums):
         def draw(self, poses: Sequence[object]) -> np.ndarray:  # type: ignore[override]
             now[0] += 0.1 * len(poses)
             return super().draw(poses)  # type: ignore[arg-type]
@@ -134,10 +134,10 @@ async def test_a_reply_that_is_given_up_leaves_the_others_alone(face: Ditto) -> 
     assert face._worker._streams == {}
 
 
-async def test_a_poisoned_session_fails_alone(face: Ditto, plain: Plain) -> None:
+async def test_a_poisoned_session_fails_alone(face: Ditto, sums: Sums) -> None:
     """Its poses break every batch that they are in; those with it are drawn again, one by one."""
     wanted = replace(span(PCM, session="poisoned"), pcm24k=(b"\x00\x40" * (len(PCM) // 2)))
-    plain.poisoned = lambda pose: float(np.abs(pose.driving - pose.source).mean()) > 0.3
+    sums.poisoned = lambda pose: float(np.abs(pose.driving - pose.source).mean()) > 0.3
 
     async def poisoned() -> None:
         async for _ in face.animate(wanted, face.avatar, None):
@@ -148,7 +148,7 @@ async def test_a_poisoned_session_fails_alone(face: Ditto, plain: Plain) -> None
         await poisoned()
     expected = alone(face, span(PCM))
     assert [[packet.check for packet in packets] for packets, _ in await good] == [expected] * 3
-    plain.poisoned = lambda pose: False
+    sums.poisoned = lambda pose: False
 
 
 async def test_what_does_not_fit_is_refused_and_nobody_else_notices(face: Ditto) -> None:
