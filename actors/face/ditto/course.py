@@ -105,8 +105,8 @@ class Course:
                 self._memory = reply.joined(self._memory, answer, self._steps[number].stride)
                 self._keep(before)
             case "draw":
-                frame = self._first + number
-                return partial(_picture, frame, self._sources.pop(frame), np.asarray(answer))
+                frame, own = self._first + number, np.array(answer)  # a runtime may use its own again
+                return partial(_picture, frame, self._sources.pop(frame), own)
         return None
 
     def end(self, standing: Standing | None) -> FaceState:

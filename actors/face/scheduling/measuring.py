@@ -28,8 +28,8 @@ TOO_LONG_MS = 160.0
 def measured(run: Run, samples: Mapping[Kind, Any], most: int, clock: Clock = time.perf_counter) -> Costs:
     """Milliseconds of batches of 1, 2, 4 and 8, up to ``most``, of each kind: the better of two, after one to warm up.
 
-    A size that is too slow to be used, or too large for the device's memory, ends its kind. Raises what a batch of one
-    raises.
+    Sizes between are run once: what a runtime prepares for a size it has not seen, nobody shall wait for later. A size
+    that is too slow to be used, or too large for the device's memory, ends its kind. Raises what a batch of one raises.
     """
     costs = Costs.of({kind: _measured(run, kind, sample, most, clock) for kind, sample in samples.items()})
     for kind, curve in costs.curves.items():
@@ -56,4 +56,7 @@ def _measured(run: Run, kind: Kind, sample: Any, most: int, clock: Clock) -> dic
         found[size] = min(took[1:] or took)
         if found[size] > TOO_LONG_MS:
             break
+    for size in range(1, max(found) + 1):
+        if size not in found:
+            run(kind, [sample] * size)
     return found
