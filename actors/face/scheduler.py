@@ -103,7 +103,7 @@ class Scheduler:
                 retry,
             )
         self._opened += 1
-        self._lines[self._opened] = line = Line(self._opened, work, hurried)
+        self._lines[self._opened] = line = Line(self._opened, work, hurried, now)
         self._saw(line, now)
         return self._opened
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from actors.face.scheduling.costs import Costs, Kind
 
 FRAME_MS = 40.0
+PATIENT_MS = 5000.0
+"""A file gets a batch so often, however much is said live: a longer silence would be taken for the replica's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Line:
     work: Work
     hurried: bool = True
     """Somebody listens while it is drawn."""
+    since: float = 0.0
+    """When something was last done for it."""
     heard: int = 0
     moved: int = 0
     placed: int = 0
@@ -127,6 +131,9 @@ class Line:
 
     def due(self, now: float, costs: Costs) -> float:
         """When the span's first frame is heard. While its first picture is not there, no sooner than that can be."""
+        if not self.hurried:
+            frame = next(iter(self.work.draws[self.placed :]), 0)
+            return self.since + PATIENT_MS - FRAME_MS * frame
         if self.begun or not self.work.draws:
             return self.work.due + self.delay
         first = self.work.draws[0]
@@ -140,7 +147,7 @@ class Line:
         """Give up pictures that would be late if they took so long, but for the span's first and last; how many."""
         draws, due = self.work.draws, self.work.due + self.delay
         before = self.placed
-        while self.begun and self.placed < len(draws) - 1 and draws[self.placed] < self.finished:
+        while self.hurried and self.begun and self.placed < len(draws) - 1 and draws[self.placed] < self.finished:
             if now + takes_ms <= due + FRAME_MS * draws[self.placed]:
                 break
             self.skipped.append(draws[self.placed])
@@ -149,6 +156,7 @@ class Line:
 
     def done(self, task: Task, now: float) -> float:
         """A task ended; for a picture the milliseconds by which it was late, below 0 what it was early."""
+        self.since = now
         match task.kind:
             case "hear":
                 self.heard += 1
@@ -158,6 +166,8 @@ class Line:
                 self.placed += 1
                 self.held += 1
                 late = now - (self.work.due + self.delay + FRAME_MS * task.number)
+                if not self.hurried:
+                    return 0.0
                 if not self.begun:
                     self.begun, self.delay = True, max(late, 0.0)
                 return late

@@ -186,6 +186,15 @@ def test_with_time_enough_nothing_is_left_out_however_slow() -> None:
     assert scheduler.standing(now, number).rung == "" and scheduler.standing(now).sessions == 0
 
 
+def test_a_film_waits_for_those_who_listen_but_not_for_ever() -> None:
+    scheduler = Scheduler(FLAT)
+    film, live = scheduler.open(work("film", 3_600_000, 10), 0), scheduler.open(work("a", 100, 20), 0)
+    first = scheduler.pick(0)
+    assert first is not None and first.tasks[0].line == live
+    scheduler.open(work("b", 5000, 20), 4990)
+    assert any(task.line == film for task in (scheduler.pick(4990) or first).tasks)
+
+
 # ---- a consumer that stalls --------------------------------------------------------------------------------
 
 
