@@ -63,6 +63,8 @@ class Worker:
         self._opening: deque[_Outlet] = deque()
         self._streams: dict[int, _Outlet] = {}
         self._asides: deque[tuple[float, Callable[[], None]]] = deque()
+        self.sizes: deque[int] = deque(maxlen=10_000)
+        """Of batches of pictures since somebody emptied it; without anybody who does, the newest of some minutes."""
         self.aside: Executor = _Aside(self)
         """Runs what is submitted between batches, when nothing is urgent."""
 
@@ -184,6 +186,8 @@ class Worker:
         ended = self.now()
         good = [(pair[0], pair[1], answer) for pair, answer in zip(asked, answers, strict=True)]
         done = tuple(task for task, _, answer in good if not isinstance(answer, _Failure))
+        if batch.kind == "draw" and done:
+            self.sizes.append(len(done))
         with self._lock:
             if done:
                 self._scheduler.done(Batch(done), ended, ended - began if whole else None)

@@ -44,6 +44,7 @@ from actors.face.scheduling.measuring import measured
 from actors.face.worker import Worker
 from actors.threads import stepping
 from streaming.media import FRAME, FramePacket, frames_for, samples
+from streaming.metrics import Reading
 from streaming.stages import Avatar, FaceState, Span, StageError
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,13 @@ class Ditto:
             if made:
                 kept.keep(name, made)
             yield made
+
+    def measured(self) -> list[Reading]:
+        """How many pictures each batch held, since the last question."""
+        told: list[Reading] = []
+        while self._worker.sizes:
+            told.append(("avatar_batch_size", self._worker.sizes.popleft(), {"stage": "face"}))
+        return told
 
     def _course(self, span: Span, avatar: Avatar, state: FaceState | None, due: float) -> Course:
         plan = _checked(span, state)

@@ -67,6 +67,11 @@ async def test_what_a_session_gets_is_the_same_to_the_bit_in_any_company(face: D
     for packets, data in replies:
         assert [packet.check for packet in packets] == expected
         assert data == replies[0][1]
+    told = face.measured()
+    assert {(name, tags["stage"]) for name, _, tags in told} == {
+        ("avatar_batch_size", "face")
+    } and face.measured() == []
+    assert sum(size for _, size, _ in told) == 4 * TOTAL
     assert max(size for kind, size in sums.calls if kind == "move") >= 3, "windows of several sessions at once"
     assert max(size for kind, size in sums.calls if kind == "draw") == 8
 
