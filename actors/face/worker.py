@@ -2,7 +2,8 @@
 
 A span comes as a course: what each of its tasks asks of the networks, and what becomes of the answers. Its items go to
 the event loop that waits for them. A span that fails or is cancelled leaves the others alone: a batch that breaks is
-run again one by one. Work that nobody waits for (`aside`) goes between batches. This file knows no network.
+run again one by one. Where then not even what always worked does, the device is lost, and whoever comes is told so.
+Work that nobody waits for (`aside`) goes between batches. This file knows no network.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from actors.face.scheduler import Batch, Scheduler, Standing
+from actors.face.scheduler import Batch, FaceBusy, Scheduler, Standing
 from actors.face.scheduling.costs import Kind
 from actors.face.scheduling.measuring import Run
 from actors.face.scheduling.work import Task, Work
+from streaming.stages import BadInput, StageLost
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +53,18 @@ class Worker:
 
     def __init__(
         self, run: Run, scheduler: Scheduler, *, executor: Executor | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, probe: Callable[[], object] | None = None,
     ) -> None:  # fmt: skip
-        """``executor`` has one thread, in which everything is done; ``clock`` gives seconds."""
+        """``executor`` has one thread, in which everything is done; ``clock`` gives seconds.
+
+        ``probe`` does what always works, and raises if the device is lost; it is tried after something failed.
+        """
         self._run = run
         self._scheduler = scheduler
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="face")
         self._clock = clock
+        self._probe = probe
+        self._lost = ""
         self._lock = threading.Lock()
         self._turning = False
         self._opening: deque[_Outlet] = deque()
@@ -72,11 +79,23 @@ class Worker:
         """Milliseconds of the clock that ``Work.due`` is told by."""
         return self._clock() * 1000
 
+    @property
+    def skipped(self) -> int:
+        """Pictures that were not drawn because they would have been late, since the start."""
+        return self._scheduler.counts.skipped
+
+    def well(self) -> None:
+        """Raise StageLost if the device is lost: an error of a GPU may stay until its process ends."""
+        if self._lost:
+            raise StageLost(self._lost)
+
     async def stream(self, begin: Callable[[], Course]) -> AsyncGenerator[Any]:
         """The items of a course; ``begin()`` makes it, in the worker's thread. Whoever stops reading cancels it.
 
-        Raises what the course raises, and FaceBusy. Items wait here until they are read, a bounded number of them.
+        Raises what the course raises, FaceBusy, and StageLost once the device is lost. Items wait here until they are
+        read, a bounded number of them.
         """
+        self.well()
         outlet = _Outlet(begin, asyncio.get_running_loop(), asyncio.Queue())
         with self._lock:
             self._opening.append(outlet)
@@ -161,6 +180,7 @@ class Worker:
         if outlet.left:
             return
         try:
+            self.well()
             outlet.course = course = outlet.begin()
             with self._lock:
                 if outlet.left:
@@ -168,7 +188,7 @@ class Worker:
                 number = self._scheduler.open(course.work, self.now())
                 outlet.number, self._streams[number] = number, outlet
         except Exception as error:
-            outlet.put(_Failure(error), last=True)
+            outlet.put(_Failure(self._found(error)), last=True)
             return
         self._end_if_over(outlet)
 
@@ -180,7 +200,7 @@ class Worker:
                 try:
                     asked.append((task, outlet, outlet.course.ask(task.kind, task.number)))
                 except Exception as error:
-                    self._fail(outlet, error)
+                    self._fail(outlet, self._found(error))
         began = self.now()
         answers, whole = self._answers(batch.kind, [question for _, _, question in asked])
         ended = self.now()
@@ -195,12 +215,15 @@ class Worker:
             self._give(outlet, task, answer)
         for outlet in dict.fromkeys(outlet for _, outlet, _ in good):
             self._end_if_over(outlet)
+        if self._lost:
+            self._fail_all(StageLost(self._lost))
 
     def _answers(self, kind: Kind, asked: Sequence[Any]) -> tuple[Sequence[Any], bool]:
         """An answer or a failure for each, and whether they were run together."""
         if not asked:
             return [], False
         try:
+            self.well()
             answers = self._run(kind, asked)
             if len(answers) == len(asked):
                 return answers, True
@@ -208,9 +231,21 @@ class Worker:
         except Exception as broke:
             error = broke
         if len(asked) == 1:
-            return [_Failure(error)], False
+            return [_Failure(self._found(error))], False
         log.warning("a batch of %d (%s) broke, and is run again one by one: %s", len(asked), kind, error)
         return [self._answers(kind, [question])[0][0] for question in asked], False
+
+    def _found(self, error: Exception) -> Exception:
+        """What to say of an error: its own fault, or the device's, which is seen when what always worked fails too."""
+        if self._lost or self._probe is None or isinstance(error, FaceBusy | BadInput):
+            return error
+        try:
+            self._probe()
+        except Exception as broke:
+            self._lost = f"the face's device does not work any more: {broke}"
+            log.exception("%s; every session is told, and the replica is unhealthy from now on", self._lost)
+            return StageLost(self._lost)
+        return error
 
     def _give(self, outlet: _Outlet, task: Task, answer: Any) -> None:
         if isinstance(answer, _Failure):

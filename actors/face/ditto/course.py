@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -79,6 +79,16 @@ class Course:
             group=plan.steps,
             scale=plan.steps / DEFAULT.steps,
         )
+
+    @property
+    def left_out(self) -> int:
+        """Pictures that the plan leaves out."""
+        return self._span.want_frames - self._span.skip - len(self.work.draws)
+
+    @property
+    def left_out_by(self) -> Literal["still", "rate"]:
+        """What in the plan does that."""
+        return "rate" if self._plan.every else "still"
 
     def ask(self, kind: Kind, number: int) -> Any:
         """For `Runtime.hear`, `move` or `draw`, one of a batch."""

@@ -7,10 +7,11 @@ reply was cut into spans does not change a bit of it. It knows no session, only 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from actors.face.ditto.motion.audio import CHUNK, Sound, features
 from actors.face.ditto.motion.blink import blinks_of
 from actors.face.ditto.motion.condition import emotion
 from actors.face.ditto.motion.drive import RELATIVE, faded
-from actors.face.ditto.motion.vector import Motion, keypoints
+from actors.face.ditto.motion.vector import Motion
 from actors.face.ditto.plan import DEFAULT as USUAL
 from actors.face.ditto.plan import LEAST_STEPS, Plan, parse
 from actors.face.ditto.ready import Manner, Ready, Shot, ready
@@ -42,6 +43,7 @@ from actors.face.scheduler import Scheduler
 from actors.face.scheduling.costs import Costs, Kind
 from actors.face.scheduling.measuring import measured
 from actors.face.worker import Worker
+from actors.models import built
 from actors.threads import stepping
 from streaming.media import FRAME, FramePacket, frames_for, samples
 from streaming.metrics import Reading
@@ -66,7 +68,8 @@ class Ditto:
         mood: str = "neutral", pitch: float = 2.0, strength: float = 1.0, runtime: str | Runtime = "torch",
         weights: str = "", batch: int = 8,
     ) -> None:  # fmt: skip
-        """``models``: folder that actors.face.ditto.convert made; ``folder``: of avatars beside the built-in ones.
+        """``models``: folder that actors.face.ditto.convert made, without one that of `avatar models build`;
+        ``folder``: of avatars beside the built-in ones.
 
         ``mood``: one of spec.EMOTIONS; ``pitch``: degrees that the head is raised, as in published settings;
         ``strength``: of all motion. ``runtime``: what runs the networks, by a name in runtime.RUNTIMES, or one that
@@ -77,22 +80,29 @@ class Ditto:
         if mood not in EMOTIONS:
             raise StageError(f"there is no mood {mood!r}; choose one of {', '.join(EMOTIONS)}")
         given = not isinstance(runtime, str)
-        self._runtime = runtime if not isinstance(runtime, str) else opened(runtime, Path(models), device)
-        table = None if given else _blink_table(Path(models))
+        place = Path(models) if models or given else built(ENGINE)
+        self._runtime = opened(runtime, place, device) if isinstance(runtime, str) else runtime
+        table = None if given else _blink_table(place)
         self._manner = Manner(
             emotion(EMOTIONS.index(mood))[None], np.full(1, pitch, np.float32), dict.fromkeys(RELATIVE, strength), table
         )
         self._folder = Path(folder) if folder else None
-        self._weights = weights if given else shelf.weights(Path(models))
-        self._preparer = Preparer(None if given else Path(models), self._runtime.side, self._weights)
+        self._weights = weights if given else shelf.weights(place)
+        self._preparer = Preparer(None if given else place, self._runtime.side, self._weights)
         self._silence = features(self._hear(np.zeros(CHUNK, np.float32)))
         self._faces: OrderedDict[tuple[str, int, int], Ready] = OrderedDict()
         self._coders = Coders()
         self._pens = ThreadPoolExecutor(PENS, thread_name_prefix="ditto pictures")
         shelf.prune(library(self._folder))
         self.avatar: Avatar = find(DEFAULT, self._folder).avatar
-        costs = self._costs(self._face(self.avatar), batch)
-        self._worker = Worker(self._run, Scheduler(costs), executor=ThreadPoolExecutor(1, thread_name_prefix="ditto"))
+        self._samples = _samples(self._face(self.avatar))
+        self._worker = Worker(
+            self._run, Scheduler(self._costs(batch)), probe=self._tried,
+            executor=ThreadPoolExecutor(1, thread_name_prefix="ditto"),
+        )  # fmt: skip
+        self._skipped: Counter[str] = Counter()
+        """Pictures that were left out, by reason, since somebody asked."""
+        self._late_told = 0
 
     def draw(self, span: Span, avatar: Avatar, state: FaceState | None) -> Iterator[Picture | FaceState]:
         """The span's pictures in order, those to be skipped without pixels, then the state for the next span.
@@ -108,16 +118,27 @@ class Ditto:
         """The span's packets in order, but for the first ``span.skip``, then the next state.
 
         Any number of sessions at once. Pictures that would be late have no packet. Raises StageError; FaceBusy where
-        the session would be one too many.
+        the session would be one too many; StageLost once the device is lost.
         """
-        due = self._worker.now() + span.slack_ms
-        stream = self._worker.stream(lambda: self._course(span, avatar, state, due))
+        due, made = self._worker.now() + span.slack_ms, list[Course]()
+
+        def begin() -> Course:
+            made.append(self._course(span, avatar, state, due))
+            return made[0]
+
+        stream = self._worker.stream(begin)
         async with (
             aclosing(stream) as drawn,
             aclosing(self._coders.encoded(span, avatar, drawn, self._pens)) as packets,
         ):
             async for item in packets:
+                if isinstance(item, FaceState):
+                    self._skipped[made[0].left_out_by] += made[0].left_out
                 yield item
+
+    def well(self) -> None:
+        """Raise StageLost if the device is lost."""
+        self._worker.well()
 
     async def idle(self, avatar: Avatar) -> bytes:
         """The avatar's idle loop as MP4, ``idle_frames`` long: drawn once for these weights, then read.
@@ -142,8 +163,15 @@ class Ditto:
             yield made
 
     def measured(self) -> list[Reading]:
-        """How many pictures each batch held, since the last question."""
-        told: list[Reading] = []
+        """How many pictures each batch held, and why pictures were left out, since the last question."""
+        self._skipped["late"] = self._worker.skipped - self._late_told
+        self._late_told += self._skipped["late"]
+        told: list[Reading] = [
+            ("avatar_frames_skipped_total", count, {"reason": reason})
+            for reason, count in self._skipped.items()
+            if count
+        ]
+        self._skipped.clear()
         while self._worker.sizes:
             told.append(("avatar_batch_size", self._worker.sizes.popleft(), {"stage": "face"}))
         return told
@@ -156,7 +184,7 @@ class Ditto:
         total = frames_for(sound.end) if span.last else None
 
         def pose(frame: int, vector: Array, memory: Memory) -> tuple[Shot, Pose]:
-            return _posed(face, memory.idle_frame + frame, _moved(face, vector, memory, frame, total, span.seed))
+            return face.pose(memory.idle_frame + frame, _moved(face, vector, memory, frame, total, span.seed))
 
         try:
             return Course(span, plan, memory, sound, total, Looks(face.mind, pose), due)
@@ -164,7 +192,7 @@ class Ditto:
             raise StageError(str(error)) from error
 
     def _drawn(self, face: Ready, place: int, moved: Motion) -> Pixels:
-        shot, pose = _posed(face, place, moved)
+        shot, pose = face.pose(place, moved)
         [drawn] = self._runtime.draw([pose])
         return paste(shot.source.portrait, drawn, shot.source.where)
 
@@ -178,20 +206,17 @@ class Ditto:
             case "draw":
                 return list(self._runtime.draw(asked))
 
-    def _costs(self, face: Ready, most: int) -> Costs:
-        """Measured on an avatar."""
-        rows = np.zeros((WINDOW, CONDITION), np.float32)
-        _, pose = _posed(face, 0, face.idle.frame(0))
-        samples: dict[Kind, Any] = {
-            "hear": np.zeros(CHUNK, np.float32),
-            "move": Window(face.mind.source, rows, 0, 0, USUAL.steps),
-            "draw": pose,
-        }
-        costs = measured(self._run, samples, most)
-        fewer = Window(face.mind.source, rows, 0, 0, LEAST_STEPS)
+    def _costs(self, most: int) -> Costs:
+        costs = measured(self._run, self._samples, most)
+        fewer = replace(self._samples["move"], steps=LEAST_STEPS)
         for size in range(1, costs.most("move") + 1):  # prepared before the first overload, not in it
             self._run("move", [fewer] * size)
         return costs
+
+    def _tried(self) -> None:
+        """Run one of each kind, as when the engine was built."""
+        for kind, sample in self._samples.items():
+            self._run(kind, [sample])
 
     def _hear(self, wave16k: Array) -> Array:
         return self._runtime.hear(wave16k[None])[0]
@@ -239,10 +264,12 @@ def _remembered(span: Span, state: FaceState | None, silence: Array) -> Memory:
         raise StageError(str(error)) from error
 
 
-def _posed(face: Ready, place: int, moved: Motion) -> tuple[Shot, Pose]:
-    """What the frame ``place``, counted with the idle loop, is drawn on, and what is drawn. In the worker's thread."""
-    shot = face.shot(place)
-    return shot, Pose(shot.looked, shot.keypoints, keypoints(moved))
+def _samples(face: Ready) -> dict[Kind, Any]:
+    """One of each kind, of an avatar: to measure what it costs, and whether it works."""
+    rows = np.zeros((WINDOW, CONDITION), np.float32)
+    _, pose = face.pose(0, face.idle.frame(0))
+    window = Window(face.mind.source, rows, 0, 0, USUAL.steps)
+    return {"hear": np.zeros(CHUNK, np.float32), "move": window, "draw": pose}
 
 
 def _moved(face: Ready, vector: Array, memory: Memory, frame: int, total: int | None, seed: int) -> Motion:

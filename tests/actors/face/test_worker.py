@@ -18,6 +18,7 @@ from actors.face.scheduling.measuring import measured
 from actors.face.scheduling.work import Step, Work
 from actors.face.worker import Worker
 from actors.threads import stepping
+from streaming.stages import StageLost
 
 COSTS = Costs.of({"hear": {1: 2, 8: 4}, "move": {1: 10, 8: 20}, "draw": {1: 10, 8: 45}})
 
@@ -291,6 +292,44 @@ async def test_a_real_thread_serves_many_readers() -> None:
     got = await asyncio.gather(*(read(name) for name in "abcde"))
     assert [items[:-1] for items in got] == [[f"draw {name}{k}" for k in range(30)] for name in "abcde"]
     assert worker.standing().sessions == 0
+
+
+async def test_a_lost_device_is_told_to_everybody_then_and_later() -> None:
+    """Not even what always worked works: no session is at fault, and no other will do better."""
+    room = Room()
+
+    def gone(kind: Kind, asked: Sequence[Any]) -> Sequence[Any]:
+        raise RuntimeError("an illegal address")
+
+    room.worker._probe = lambda: room.worker._run("draw", ["known good"])
+    for name in "ab":
+        await room.read(Course(name, 3))
+    await room.turn()
+    room.worker.well()
+    room.worker._run = gone
+    await room.read(Course("c", 3))
+    await room.all()
+    for name in ("c", "late"):
+        if name == "late":
+            await room.read(Course(name, 3))
+        error = await room.error(name)
+        assert isinstance(error, StageLost) and "does not work any more: an illegal address" in str(error)
+    with pytest.raises(StageLost):
+        room.worker.well()
+    assert not room.hand.jobs
+
+
+async def test_a_poisoned_request_is_not_the_devices_fault() -> None:
+    room = Room()
+    room.worker._probe = lambda: room.worker._run("draw", ["known good"])
+    room.device.breaks = {"b1"}
+    for name in "ab":
+        await room.read(Course(name, 3))
+    await room.all()
+    assert len(room.got["a"]) == 4
+    assert isinstance(await room.error("b"), ValueError)
+    assert ("draw", ["known good"]) in room.device.ran
+    room.worker.well()
 
 
 # ---- measuring ---------------------------------------------------------------------------------------------

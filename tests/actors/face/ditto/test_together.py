@@ -6,20 +6,27 @@ The engine runs on sums here (sums.py), to the bit; where torch is installed als
 from __future__ import annotations
 
 import asyncio
+import threading
 import zlib
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from actors.face.coders import Picture
 from actors.face.ditto.engine import LOOK_AHEAD, Ditto
+from actors.face.ditto.runtime import Pose
+from actors.face.scheduling.costs import KINDS, Costs
+from actors.models import ModelMissing
+from actors.replica import Replica, unrecorded
 from streaming.media import FRAME, FramePacket, frames_for
-from streaming.stages import FaceLoad, FaceState, Span, StageError
+from streaming.stages import FaceLoad, FaceState, Span, StageError, StageLost
 from tests.actors.face.ditto.sums import Sums, ditto
 from tests.actors.face.speech import sound, span
 
@@ -34,7 +41,10 @@ def sums() -> Sums:
 
 @pytest.fixture(scope="module")
 def face(sums: Sums) -> Ditto:
-    return ditto(sums)
+    """What its device costs is set: on a busy machine measuring may say that batches save nothing."""
+    made = ditto(sums)
+    made._worker._scheduler.costs = Costs.of({kind: {1: 1.0, 8: 2.0} for kind in KINDS})
+    return made
 
 
 async def reply(face: Ditto, session: str, cuts: Sequence[int] = (), plan: str = "") -> tuple[list[FramePacket], bytes]:
@@ -61,13 +71,19 @@ def alone(face: Ditto, wanted: Span) -> list[int]:
 async def test_what_a_session_gets_is_the_same_to_the_bit_in_any_company(face: Ditto, sums: Sums) -> None:
     expected = alone(face, span(PCM))
     sums.calls.clear()
-    replies = await asyncio.gather(
+    all_here = threading.Event()
+    face._worker._executor.submit(all_here.wait)
+    replies = asyncio.gather(
         reply(face, "whole"), reply(face, "cut", (7, 8)), reply(face, "many", (5, 10)), reply(face, "again")
     )
-    for packets, data in replies:
+    for _ in range(12):  # each comes as far as the worker's door
+        await asyncio.sleep(0)
+    assert len(face._worker._opening) == 4
+    all_here.set()
+    for packets, data in await replies:
         assert [packet.check for packet in packets] == expected
-        assert data == replies[0][1]
-    told = face.measured()
+        assert data == replies.result()[0][1]
+    told = [reading for reading in face.measured() if reading[0] != "avatar_frames_skipped_total"]
     assert {(name, tags["stage"]) for name, _, tags in told} == {
         ("avatar_batch_size", "face")
     } and face.measured() == []
@@ -97,8 +113,12 @@ async def test_each_packet_is_of_its_own_session(face: Ditto) -> None:
     ],
 )
 async def test_the_plan_is_obeyed(face: Ditto, plan: str, drawn: list[int]) -> None:
+    face.measured()
     packets, data = await reply(face, "planned", (7, 8), plan)
     assert [packet.pts // FRAME for packet in packets] == drawn
+    skipped = {labels["reason"]: n for name, n, labels in face.measured() if name == "avatar_frames_skipped_total"}
+    left, reason = TOTAL - len(drawn), "still" if plan == "still" else "rate"
+    assert skipped == ({reason: left} if left else {})
     assert data == (await reply(face, "again", (7, 8), plan))[1]
 
 
@@ -126,6 +146,7 @@ async def test_late_pictures_have_no_packet_but_the_first_and_the_last_have() ->
     pts = [packet.pts // FRAME for packet in packets]
     assert pts[0] == 0 and pts[-1] == TOTAL - 1 and pts == sorted(set(pts))
     assert len(pts) <= TOTAL * 40 // 100 + 4
+    assert ("avatar_frames_skipped_total", TOTAL - len(pts), {"reason": "late"}) in face.measured()
     assert [packet.key for packet in packets] == [True] + [False] * (len(packets) - 1), "one stream, without the gaps"
 
 
@@ -154,6 +175,52 @@ async def test_a_poisoned_session_fails_alone(face: Ditto, sums: Sums) -> None:
     expected = alone(face, span(PCM))
     assert [[packet.check for packet in packets] for packets, _ in await good] == [expected] * 3
     sums.poisoned = lambda pose: False
+
+
+async def test_a_device_that_fails_for_ever_is_told_and_makes_its_replica_unhealthy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after an illegal address on a GPU: every call fails until the process ends."""
+
+    class Gone(Sums):
+        gone = False
+
+        def draw(self, poses: Sequence[Pose]) -> np.ndarray:
+            if self.gone:
+                raise RuntimeError("an illegal address")
+            return super().draw(poses)
+
+    device = Gone()
+    face = ditto(device)
+    monkeypatch.setattr("actors.replica.resolve", lambda stage, name: lambda: face)
+    replica = Replica("face", "ditto", {}, 30.0, unrecorded, gpus=lambda: SimpleNamespace(now=lambda: []))  # type: ignore[arg-type, return-value]
+    assert len((await reply(face, "before"))[0]) == TOTAL
+    replica.check()
+    device.gone = True
+    for session in ("then", "later"):
+        with pytest.raises(StageLost, match="does not work any more: an illegal address"):
+            await reply(face, session)
+        with pytest.raises(StageLost, match="illegal address"):
+            replica.check()
+
+
+def test_without_a_folder_the_converted_weights_are_those_that_were_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AVATAR_MODELS", str(tmp_path))
+    with pytest.raises(ModelMissing, match="ditto-built is missing: avatar models pull ditto"):
+        Ditto()
+    asked: list[Path] = []
+
+    def opened(name: str, models: Path, device: str) -> Sums:
+        asked.append(models)
+        raise StageError("seen")
+
+    (tmp_path / "ditto-built").mkdir()
+    monkeypatch.setattr("actors.face.ditto.engine.opened", opened)
+    with pytest.raises(StageError, match="seen"):
+        Ditto()
+    assert asked == [tmp_path / "ditto-built"]
 
 
 async def test_what_does_not_fit_is_refused_and_nobody_else_notices(face: Ditto) -> None:
