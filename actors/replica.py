@@ -1,8 +1,9 @@
 """What the replicas of all stages have in common: they load an engine, measure it, notice when it hangs, and send small
 items together.
 
-An engine works in a thread that nobody can kill. When one call waits too long for its next item, the replica
-reports itself unhealthy and is replaced. This file knows no Ray; the deployments beside each engine do.
+An engine works in a thread that nobody can kill. When one call waits too long for its next item, or the engine says
+that it cannot work any more, the replica reports itself unhealthy and is replaced. This file knows no Ray; the
+deployments beside each engine do.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from actors.caps import limit_torch
 from actors.engines import resolve
@@ -22,6 +23,15 @@ T = TypeVar("T")
 
 LONG_S = 3600.0
 """A deadline that nobody waits for."""
+
+
+@runtime_checkable
+class Failing(Protocol):
+    """An engine that knows when it cannot work any more."""
+
+    def well(self) -> None:
+        """Raise if whatever it is asked will fail; replace the replica."""
+        ...
 
 
 class Hung(RuntimeError):
@@ -58,9 +68,14 @@ class Replica:
         return self._watch.over(stream, LONG_S if slack_s is None else slack_s)
 
     def check(self) -> None:
-        """Record what is to be recorded from time to time. Raises Hung if some call has waited too long."""
+        """Record what is to be recorded from time to time.
+
+        Raises Hung if some call has waited too long, and what an engine raises that cannot work any more.
+        """
         self._measures.tell()
         self._watch.check()
+        if isinstance(self.engine, Failing):
+            self.engine.well()
 
     def stats(self) -> dict[str, float]:
         """``Watch.stats``."""

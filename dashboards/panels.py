@@ -194,6 +194,12 @@ STAGES = Dashboard(
             ),
         ),
         Panel(
+            "Pictures left out a second",
+            "By reason. Late, or busy: half the rate, then a still picture. Steadily above 0 the face needs more GPUs.",
+            "short",
+            (Query(rate("avatar_frames_skipped_total", "reason"), "{{reason}}"),),
+        ),
+        Panel(
             "Items that wait",
             "In the queues of all conversations, by queue.",
             "short",

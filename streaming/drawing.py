@@ -23,6 +23,8 @@ IDLE_FRAMES = 250
 ALONE_EVERY = RATE
 """Least distance of two pictures that a client asked to stand alone, in samples at 24 kHz: each is large."""
 
+UNHURRIED_MS = 3_600_000
+"""Slack of a reply that nobody hears as it is made, of a file: none of its pictures comes too late."""
 
 REASONS: dict[Rung, str] = {
     "": "the face is drawn as usual again",
@@ -191,7 +193,8 @@ class Drawing:
     def _span_of(self, timeline: Timeline, playhead: int, count: int, *, last: bool, fresh: bool) -> Span:
         pts = self._drawn
         stop = min(timeline.total, pts + count * FRAME + self._pace.span_sound)
-        slack_ms = (pts - playhead) * 1000 // RATE
+        unhurried = self._pace.send_lead is None
+        slack_ms = UNHURRIED_MS if unhurried else (pts - playhead) * 1000 // RATE
         return Span(
             session=self._session,
             turn=self._turn,

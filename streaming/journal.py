@@ -74,19 +74,27 @@ def encode(thing: object, *, media: bool = True) -> Any:
         return cast(dict[str, Any], thing)  # the schema of a tool is JSON already
     if KINDS.get(kind.__name__) is not kind:
         raise TypeError(f"a journal holds the declared events and commands, not {kind.__name__}")
-    values = {name: encode(getattr(thing, name), media=media) for name, _ in _fields(kind)}
+    values = {name: encode(getattr(thing, name), media=media) for name, _, _ in _fields(kind)}
     return {"kind": kind.__name__, **values}
 
 
 def decode(value: Any) -> Any:
-    """The object that ``encode`` wrote. Raises JournalError for what it did not write."""
+    """The object that ``encode`` wrote, now or in an earlier release: a field that was not there yet has its default.
+
+    Raises JournalError for what it did not write.
+    """
     return _anything(value)
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, _Read], ...]:
-    hints = typing.get_type_hints(kind)
-    return tuple((field.name, _reader(hints[field.name])) for field in dataclasses.fields(kind))
+def _fields(kind: type) -> tuple[tuple[str, _Read, bool], ...]:
+    """Name, how it is read, and whether it may be absent: it has a default, as every field has that came later."""
+    hints, told = typing.get_type_hints(kind), dataclasses.fields(kind)
+    absent = dataclasses.MISSING
+    return tuple(
+        (field.name, _reader(hints[field.name]), not (field.default is absent and field.default_factory is absent))
+        for field in told
+    )
 
 
 def _reader(hint: Any) -> _Read:
@@ -133,8 +141,10 @@ def _named(value: Any, names: frozenset[str]) -> tuple[str, dict[str, Any]]:
 
 def _built(kind: type, plain: dict[str, Any]) -> Any:
     values: dict[str, Any] = {}
-    for name, read in _fields(kind):
+    for name, read, may_lack in _fields(kind):
         if name not in plain:
+            if may_lack:
+                continue
             raise JournalError(f"{kind.__name__} lacks {name!r}")
         try:
             values[name] = read(plain[name])
@@ -254,10 +264,21 @@ def _entries(numbered: Iterator[tuple[int, str]], torn_tail: bool) -> Iterator[E
 
 
 def _told(commands: Any) -> tuple[str, ...]:
-    """The commands as they were written: they are compared, not read."""
+    """The commands as they are compared."""
     if not isinstance(commands, list):
         raise JournalError("lacks the list of commands")
-    return tuple(canonical(_named(command, _COMMANDS)[1]) for command in cast(list[Any], commands))
+    return tuple(_today(_named(command, _COMMANDS)[1]) for command in cast(list[Any], commands))
+
+
+def _today(plain: dict[str, Any]) -> str:
+    """A command as this release writes it, with the fields that were not there yet.
+
+    One that cannot be read, as without media, stays as it is: it is compared, not carried out.
+    """
+    try:
+        return canonical(encode(_anything(plain)))
+    except JournalError:
+        return canonical(plain)
 
 
 def _object(line: int, text: str) -> dict[str, Any]:

@@ -92,6 +92,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("avatar_frames_late_total", "counter", "Of those: sent after their sound was heard"),
     Metric("avatar_frames_missing_total", "counter", "Pictures of a reply that were to be drawn and never came"),
     Metric(
+        "avatar_frames_skipped_total",
+        "counter",
+        "Pictures that a face left out: late, or as its plan wants when it is busy: half the rate, still",
+        ("reason",),
+    ),
+    Metric(
         "avatar_deadline_slack_seconds",
         "histogram",
         "Time left until the sound of a picture is heard, when the picture is sent",

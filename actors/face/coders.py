@@ -6,9 +6,10 @@ nothing.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -58,6 +59,22 @@ class Coders:
         finally:
             await steps.aclose()  # type: ignore[attr-defined]  # stepping is an async generator
 
+    async def encoded(
+        self, span: Span, avatar: Avatar, drawn: AsyncIterator[Callable[[], Picture] | FaceState], executor: Executor
+    ) -> AsyncGenerator[FramePacket | FaceState]:
+        """The same of pictures that come as they are drawn, each still to be put together.
+
+        That and the encoding are one step in ``executor``, which may have several threads.
+        """
+        loop = asyncio.get_running_loop()
+        coder = self.take(span, avatar, span.pts + span.skip * FRAME)
+        async for item in drawn:
+            if isinstance(item, FaceState):
+                self.keep(span, avatar, item.pts, coder)
+                yield item
+            else:
+                yield await loop.run_in_executor(executor, lambda make=item: _packet(coder, make()))
+
     def _encoded(self, span: Span, avatar: Avatar, drawn: Drawn) -> Iterator[FramePacket | FaceState | None]:
         """A step for every frame: None for one that is not sent."""
         sent_from = span.pts + span.skip * FRAME
@@ -69,8 +86,7 @@ class Coders:
             elif item.pixels is None or item.pts < sent_from:
                 yield None
             else:
-                data, key = coder.encode(item.pixels, item.pts)
-                yield FramePacket(item.pts, data, key, zlib.crc32(item.pixels.data))
+                yield _packet(coder, item)
 
     def take(self, span: Span, avatar: Avatar, pts: int) -> H264Encoder | JpegEncoder:
         """The one that stopped at ``pts`` of this reply; a new one if there is none, or if the span asks for one."""
@@ -84,6 +100,13 @@ class Coders:
         self._kept[_place(span, avatar, pts)] = coder
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
+
+
+def _packet(coder: H264Encoder | JpegEncoder, picture: Picture) -> FramePacket:
+    """Of a picture that has pixels."""
+    assert picture.pixels is not None
+    data, key = coder.encode(picture.pixels, picture.pts)
+    return FramePacket(picture.pts, data, key, zlib.crc32(picture.pixels.data))
 
 
 def _place(span: Span, avatar: Avatar, pts: int) -> tuple[object, ...]:

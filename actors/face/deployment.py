@@ -52,7 +52,7 @@ class Picture:
         return await draw(avatar) if draw else b""
 
     async def check_health(self) -> None:
-        """Raise if the engine hangs; Serve then replaces this replica."""
+        """Raise if the engine hangs, or its device is lost; Serve then replaces this replica."""
         self._replica.check()
 
     def record_autoscaling_stats(self) -> dict[str, float]:

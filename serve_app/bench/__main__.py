@@ -21,6 +21,7 @@ from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.recognition import recognition
 from serve_app.bench.rendering import face_stage, rendering
+from serve_app.bench.scheduler import scheduler
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
 from serve_app.bench.table import Result, write_section
@@ -29,22 +30,9 @@ from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
 NAMES = (
-    "latency",
-    "rendering",
-    "face-stage",
-    "recognition",
-    "costs",
-    "service",
-    "gateway",
-    "ray",
-    "barge",
-    "silence",
-    "vocoder",
-    "browser",
-    "soak",
-    "sampler",
-    "ditto",
-)
+    "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "barge",
+    "silence", "vocoder", "browser", "soak", "sampler", "ditto",
+)  # fmt: skip
 BROWSED = {"browser", "soak"}
 
 
@@ -61,6 +49,8 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await rendering(Hibari(), quick=quick)
     if "face-stage" in names:
         yield await face_stage(Hibari(), quick=quick)
+    if "scheduler" in names:
+        yield scheduler(quick=quick)
     if "recognition" in names:
         yield await recognition(Hibari(), quick=quick)
     if "service" in names:

@@ -13,6 +13,7 @@ import pytest
 from actors.gpus import Gpu
 from actors.replica import Hung, Replica, Watch, grouped
 from streaming.metrics import Reading
+from streaming.stages import StageLost
 
 
 class Clock:
@@ -80,6 +81,23 @@ async def test_every_item_begins_the_wait_anew() -> None:
         if clock.now == 20.0:
             watch.check()
     watch.check()
+
+
+async def test_an_engine_that_cannot_work_any_more_makes_the_replica_unhealthy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Ill(Engine):
+        ill = False
+
+        def well(self) -> None:
+            if self.ill:
+                raise StageLost("the device does not work any more")
+
+    replica, _, _ = loaded(monkeypatch, Ill, [[], []])
+    replica.check()
+    replica.engine.ill = True
+    with pytest.raises(StageLost, match="any more"):
+        replica.check()
 
 
 async def test_the_first_item_goes_alone_then_several_together() -> None:

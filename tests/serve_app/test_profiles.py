@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from actors.models import MODELS
-from serve_app.app import choices
+from serve_app.app import checked, choices
 from serve_app.groups import Cluster
 from serve_app.settings import Settings, load, profiles
 from serve_app.weights import needed
@@ -131,6 +131,13 @@ def test_the_language_is_somebody_elses_where_the_profile_says_so(monkeypatch: p
     assert load("l4").llm.choice().engine == "guide"
     own = load("l4", llm={"base_url": "http://localhost:8000/v1", "server": "vllm"})
     assert own.llm.choice().engine == "chat"
+
+
+@pytest.mark.parametrize("name", ON_GPUS)
+def test_the_face_of_a_gpu_takes_the_arguments_that_the_profile_gives(name: str) -> None:
+    choice = choices(load(name))["face"]
+    assert (choice.engine, choice.arguments["runtime"]) == ("ditto", "tensorrt")
+    checked("face", choice)
 
 
 def test_several_languages_are_heard_and_spoken_without_a_gpu() -> None:

@@ -160,6 +160,32 @@ def test_without_media_the_commands_can_still_be_compared() -> None:
     assert held(media=False) == held(media=False)
 
 
+def before(value: Any, *, lacking: tuple[str, ...]) -> Any:
+    """A journal's object as a release wrote it that had no such fields."""
+    if isinstance(value, list):
+        return [before(item, lacking=lacking) for item in value]
+    if isinstance(value, dict):
+        return {key: before(item, lacking=lacking) for key, item in value.items() if key not in lacking}
+    return value
+
+
+def test_a_journal_of_an_earlier_release_reads_with_the_defaults_of_what_came_later() -> None:
+    """``FaceState.load``, in events and in the states that commands carry: nobody told a load then."""
+    lines = [json.loads(line) for line in held().splitlines()]
+    older = [canonical(before(line, lacking=("load", "detected", "certainty", "guess"))) for line in lines]
+    assert "load" not in "".join(older) and older != [canonical(line) for line in lines]
+    header, entries = read(older)
+    assert list(replay(entries, Conversation.like(header.session, header.settings))) == []
+
+
+def test_a_command_without_media_stays_as_it_is() -> None:
+    small = held(media=False).splitlines()
+    command = next(told for line in small[1:] for told in json.loads(line)["commands"] if told["kind"] == "Animate")
+    entry = {"n": 0, "event": encode(Tick(1)), "commands": [command]}
+    _, [kept] = read([small[0], canonical(entry)])
+    assert kept.commands == (canonical(command),)
+
+
 def test_a_torn_last_line_may_be_forgiven(caplog: pytest.LogCaptureFixture) -> None:
     lines = held().splitlines()
     torn = [*lines[:3], lines[3][:20]]

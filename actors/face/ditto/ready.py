@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,12 +23,10 @@ from actors.face.ditto.motion.condition import mirror
 from actors.face.ditto.motion.drive import Controls, drive
 from actors.face.ditto.motion.vector import KEYS, Motion, from_vector, keypoints, to_vector
 from actors.face.ditto.reply import Mind, Run
+from actors.face.ditto.runtime import Looked, Pose
 from actors.face.ditto.spec import Array
 from actors.face.shelf import Shelf, name_of
 from streaming.stages import Avatar
-
-if TYPE_CHECKING:
-    from actors.face.ditto.runtime import Looked
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +71,11 @@ class Ready:
     """The idle loop."""
     shot: Callable[[int], Shot]
     """What a frame is drawn on."""
+
+    def pose(self, frame: int, moved: Motion) -> tuple[Shot, Pose]:
+        """What a frame is drawn on, and what is drawn. Of a film it is looked at now: in the networks' thread."""
+        shot = self.shot(frame)
+        return shot, Pose(shot.looked, shot.keypoints, keypoints(moved))
 
     def moved(self, frame: int, vectors: Array, first: Array, blink: Array | None = None) -> Motion:
         """The avatar as (n, 265) say of the frames ``frame`` on, relative to ``first``. ``blink``: rows (n,)."""

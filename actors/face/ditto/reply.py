@@ -14,6 +14,7 @@ from actors.face.ditto.memory import Memory, begin
 from actors.face.ditto.motion import condition, windows
 from actors.face.ditto.motion.audio import CHUNK_REACH, Encode, Sound, chunk, features
 from actors.face.ditto.plan import PUBLISHED, Plan, fits, hearable
+from actors.face.ditto.runtime import Window
 from actors.face.ditto.spec import CHUNK_FRAMES, WINDOW, Array
 from streaming.media import FRAME
 
@@ -47,32 +48,56 @@ class Mind:
     """(63,)"""
 
 
-def up_to(
-    frame: int, memory: Memory, sound: Sound, total: int | None, plan: Plan, begun: int, seed: int, mind: Mind,
-    encode: Encode, run: Run,
-) -> Memory:  # fmt: skip
-    """The memory once ``frame`` is finished.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A window that will be run."""
+
+    stride: int
+    heard: int
+    """Frame up to which features must be there."""
+    finished: int
+    """Frame up to which motion is finished then."""
+
+
+def steps_to(
+    frame: int, memory: Memory, sound: Sound, total: int | None, plan: Plan, begun: int
+) -> tuple[Step, ...]:  # fmt: skip
+    """The windows that are run from here until ``frame`` is finished.
 
     ``total``: frames of the reply if its end is known; ``begun``: number of the window that is the span's first.
     Raises TooLittleSound.
     """
-    while memory.track.finished <= frame:
-        stride = plan.stride(memory.track.windows - begun)
+    steps: list[Step] = []
+    end, finished = memory.track.end, memory.track.finished
+    while finished <= frame:
+        stride = plan.stride(memory.track.windows + len(steps) - begun)
         try:
-            stride = stride if total is not None else _fitting(memory, stride, plan, sound)
+            stride = stride if total is not None else _fitting(end, stride, plan, sound)
         except TooLittleSound as error:
             raise TooLittleSound(
                 f"frame {frame} needs {error}; send {LEAST} samples past the last wanted frame"
                 f" (look_ahead_ms = {-(-LEAST // 24)})"
             ) from None
-        memory = _heard(memory, stride, sound, total, encode)
-        memory = _joined(memory, stride, plan.steps, seed, mind, run)
+        end += stride
+        finished = end - windows.kept_back(stride)
+        steps.append(Step(stride, end, finished))
+    return tuple(steps)
+
+
+def up_to(
+    frame: int, memory: Memory, sound: Sound, total: int | None, plan: Plan, begun: int, seed: int, mind: Mind,
+    encode: Encode, run: Run,
+) -> Memory:  # fmt: skip
+    """The memory once ``frame`` is finished, in one go; as `steps_to`. Raises TooLittleSound."""
+    for step in steps_to(frame, memory, sound, total, plan, begun):
+        memory = listened(memory, step.heard, total, lambda at: features(encode(chunk(sound, at))))
+        asked = window(memory, step.stride, plan.steps, seed, mind)
+        memory = joined(memory, run(asked.frame, asked.rows, seed, asked.number, asked.steps), step.stride)
     return memory
 
 
-def _fitting(memory: Memory, stride: int, plan: Plan, sound: Sound) -> int:
+def _fitting(end: int, stride: int, plan: Plan, sound: Sound) -> int:
     """This stride, or the next narrower one that the sound is enough for. Raises TooLittleSound."""
-    end = memory.track.end
     heard = hearable(end, sound.end)
     for narrower in sorted({*plan.strides, *PUBLISHED}, reverse=True):
         if narrower <= stride and fits(narrower, heard):
@@ -80,28 +105,32 @@ def _fitting(memory: Memory, stride: int, plan: Plan, sound: Sound) -> int:
     raise TooLittleSound(f"sound up to sample {end * FRAME + CHUNK_REACH}, known are {sound.end}")
 
 
-def _heard(memory: Memory, stride: int, sound: Sound, total: int | None, encode: Encode) -> Memory:
-    """With the features for a window of this stride."""
+def listened(memory: Memory, until: int, total: int | None, feature: Callable[[int], Array]) -> Memory:
+    """With the features of the frames before ``until``; ``feature`` gives those (5, 1024) of a chunk by its frame."""
     audio, heard = memory.audio, memory.heard
-    while heard < memory.track.end + stride:
+    while heard < until:
         if total is not None and heard >= total:
             more = np.repeat(audio[-1:], CHUNK_FRAMES, 0)  # past the end the last feature stays, as published
         else:
-            more = features(encode(chunk(sound, heard))).astype(np.float16)
+            more = feature(heard).astype(np.float16)
         audio, heard = np.concatenate([audio, more])[-WINDOW:], heard + CHUNK_FRAMES
     return replace(memory, audio=audio, heard=heard)
 
 
-def _joined(memory: Memory, stride: int, steps: int, seed: int, mind: Mind, run: Run) -> Memory:
+def window(memory: Memory, stride: int, steps: int, seed: int, mind: Mind) -> Window:
+    """The next window, which brings ``stride`` frames; what it hears must be there."""
     track = memory.track
     rows = condition.rows(
         memory.audio.astype(np.float32), track.end + stride - WINDOW, mind.emotion, mind.eye_open, mind.eye_ball,
         mind.keypoints, memory.idle_frame,
     )  # fmt: skip
-    window = run(windows.condition(track, stride, mind.source), rows, seed, track.windows, steps)
-    joined = windows.joined(track, window, stride)
-    first = memory.first if track.windows else joined.frames[0]
-    return replace(memory, track=joined, first=first)
+    return Window(windows.condition(track, stride, mind.source), rows, seed, track.windows, steps)
+
+
+def joined(memory: Memory, made: Array, stride: int) -> Memory:
+    """With a window (80, 265) that was run."""
+    track = windows.joined(memory.track, made, stride)
+    return replace(memory, track=track, first=memory.first if memory.track.windows else track.frames[0])
 
 
 def idle(silence: Array, frames: int, seam: int, mind: Mind, run: Run) -> tuple[Array, Array]:
@@ -113,7 +142,8 @@ def idle(silence: Array, frames: int, seam: int, mind: Mind, run: Run) -> tuple[
     made: list[Array] = []
     while len(made) < frames + seam:
         had = max(memory.track.finished, 0)
-        memory = _joined(memory, _IDLE.strides[0], _IDLE.steps, 0, mind, run)
+        asked = window(memory, _IDLE.strides[0], _IDLE.steps, 0, mind)
+        memory = joined(memory, run(asked.frame, asked.rows, 0, asked.number, asked.steps), _IDLE.strides[0])
         made += [memory.track.at(frame) for frame in range(had, memory.track.finished)]
     loop, after = np.stack(made[:frames]), np.stack(made[frames : frames + seam])
     share = (np.arange(seam, dtype=np.float32) / seam)[:, None]

@@ -55,6 +55,7 @@ def span(
     codec: Codec = "h264",
     idle_frame: int = 40,
     seed: int = 7,
+    slack_ms: int = 3_600_000,
 ) -> Span:
     """Frames ``first`` on of a reply; with ``look_ahead`` (samples) it knows just so much and more is to come."""
     length = len(pcm) // 2
@@ -63,5 +64,5 @@ def span(
     near = tuple(p for p in known if p.start < until and p.start + p.samples > first * FRAME - RATE // 2)
     return Span(
         session, 1, first * FRAME, pcm[2 * first * FRAME : 2 * until], count, near, look_ahead is None, seed, "",
-        codec, 0, idle_frame, skip,
+        codec, slack_ms, idle_frame, skip,
     )  # fmt: skip

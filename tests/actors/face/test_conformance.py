@@ -28,19 +28,21 @@ def portrait() -> Any:
 
 
 def ditto() -> Any:
-    from tests.actors.face.ditto.tiny import ditto as tiny
+    """With its networks where torch is installed, else with sums in their place."""
+    if find_spec("torch"):
+        from tests.actors.face.ditto.tiny import ditto as tiny
 
-    return tiny()
+        return tiny()
+    from tests.actors.face.ditto.sums import ditto as sums
+
+    return sums()
 
 
 MAKERS: dict[str, Callable[[], Any]] = {"ditto": ditto, "portrait": portrait}
 Pair = tuple[Any, Any]
 
 
-INSTALLED = [name for name in MAKERS if name != "ditto" or find_spec("torch")]
-
-
-@pytest.fixture(scope="module", params=INSTALLED)
+@pytest.fixture(scope="module", params=list(MAKERS))
 def faces(request: pytest.FixtureRequest) -> Pair:
     """Two replicas of one engine."""
     return MAKERS[request.param](), MAKERS[request.param]()
@@ -50,6 +52,11 @@ async def asked(face: Any, wanted: Span, state: FaceState | None = None) -> tupl
     *sent, end = [item async for item in face.animate(wanted, face.avatar, state)]
     assert isinstance(end, FaceState)
     return [item for item in sent if isinstance(item, FramePacket)], end
+
+
+def same_state(one: FaceState, other: FaceState) -> bool:
+    """How busy the replica is may differ."""
+    return replace(one, load=None) == replace(other, load=None)
 
 
 def test_every_engine_is_tried() -> None:
@@ -76,7 +83,7 @@ async def test_a_session_that_moves_in_mid_reply_shows_the_same(faces: Pair) -> 
     begun, state = await asked(faces[0], span(PCM, phones(), 0, 9, AHEAD, session="moved"))
     rest, last = await asked(faces[1], span(PCM, phones(), 9, session="moved"), state)
     assert [packet.check for packet in begun + rest] == [packet.check for packet in whole]
-    assert last == end
+    assert same_state(last, end)
     assert rest[0].key, "another replica has no encoder that could go on"
 
 
@@ -93,7 +100,7 @@ async def test_a_call_repeated_without_what_arrived_goes_on_with_a_key_frame(fac
     rest, same = await asked(faces[1], span(PCM, phones(), skip=5))
     assert [packet.check for packet in rest] == [packet.check for packet in whole[5:]]
     assert rest[0].key
-    assert same == end
+    assert same_state(same, end)
 
 
 @pytest.mark.parametrize("heard", [1, 6, 13])

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from actors.face.ditto.nets.graph import GraphWrong, session
 from actors.face.ditto.spec import Array
-from streaming.stages import StageError
-
-
-class GraphWrong(StageError):
-    """A file that is not the network it should be; the message says in what."""
 
 
 class Graph:
@@ -22,15 +18,7 @@ class Graph:
 
         Raises GraphWrong if the file is no graph, or one with another input or other outputs.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
-            raise GraphWrong(f"{path} is no graph that ONNX Runtime can open: {error}") from error
+        self._session = session(path)
         takes = [part.name for part in self._session.get_inputs()]
         gives = [part.name for part in self._session.get_outputs()]
         if instead is not None and not set(wanted) <= set(gives) and len(gives) > instead:

@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actors.face.ditto.avatar.graphs import Graph, GraphWrong
+from actors.face.ditto.avatar.graphs import Graph
+from actors.face.ditto.nets.graph import GraphWrong
 from actors.face.ditto.spec import Array
 
 POINTS = 478

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from actors.face.ditto.avatar import crop, mesh
-from actors.face.ditto.avatar.graphs import Graph, GraphWrong
+from actors.face.ditto.avatar.graphs import Graph
+from actors.face.ditto.nets.graph import GraphWrong
 from actors.face.ditto.spec import Array
 
 FILE = "landmark203.onnx"

@@ -10,14 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from actors.face.ditto.nets.graph import CPU, GraphWrong, session
 from actors.face.ditto.spec import AUDIO, CHUNK, ENCODED, Array
-from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
-
-
-class GraphWrong(StageError):
-    """A graph that is not the audio encoder; the message says in what."""
 
 
 class Hubert:
@@ -30,16 +26,10 @@ class Hubert:
         """
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = threads
-        options.log_severity_level = 3
         able = onnxruntime.get_available_providers()
-        providers = [each for each in ("CUDAExecutionProvider",) if gpu and each in able] + ["CPUExecutionProvider"]
+        providers = [each for each in ("CUDAExecutionProvider",) if gpu and each in able] + [CPU]
         log.info("ditto's audio encoder runs on %s: a GPU is %s", providers[0], "wanted" if gpu else "not wanted")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
-            raise GraphWrong(f"{path} is no graph that ONNX Runtime can open: {error}") from error
+        self._session = session(path, providers=providers, threads=threads)
         names = [part.name for part in self._session.get_inputs()], [part.name for part in self._session.get_outputs()]
         if names != (["input_values"], ["encoding_out"]):
             raise GraphWrong(f"{path} takes {names[0]} and gives {names[1]}, not input_values and encoding_out")

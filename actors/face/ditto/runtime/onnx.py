@@ -18,14 +18,14 @@ import numpy as np
 import onnxruntime
 
 from actors.face.ditto.export import build
-from actors.face.ditto.nets.hubert import GraphWrong
+from actors.face.ditto.nets.graph import CPU, session
 from actors.face.ditto.runtime.machine import GraphRuntime
 from actors.face.ditto.spec import Array
 from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
 
-CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
 
 
 class Sessions:
@@ -40,7 +40,7 @@ class Sessions:
         self._index = index
         self._providers: list[Any] = [CPU] if provider == CPU else [(provider, {"device_id": index}), CPU]
         self._threads = threads
-        self._sessions = {name: self._opened(str(path), path) for name, path in files.items()}
+        self._sessions = {name: self._opened(path) for name, path in files.items()}
 
     def up(self, slot: str, array: Array) -> Any:
         """A value of its own; slots are for machines with lasting buffers."""
@@ -58,28 +58,22 @@ class Sessions:
         kind = values[0].element_type()
         name = f"stack {len(values)} {kind}"
         if name not in self._sessions:
-            self._sessions[name] = self._opened(_stacking(len(values), kind), Path(name))
+            self._sessions[name] = self._opened(Path(name), _stacking(len(values), kind))
         return self.run(name, {f"x{place}": value for place, value in enumerate(values)})["out"]
 
     def run(self, graph: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        session = self._sessions[graph]
-        binding = session.io_binding()
+        opened = self._sessions[graph]
+        binding = opened.io_binding()
         for name, value in feeds.items():
             binding.bind_ortvalue_input(name, self.up("", value) if isinstance(value, np.ndarray) else value)
-        names = [part.name for part in session.get_outputs()]
+        names = [part.name for part in opened.get_outputs()]
         for name in names:
             binding.bind_output(name, self._where, self._index)
-        session.run_with_iobinding(binding)
+        opened.run_with_iobinding(binding)
         return dict(zip(names, binding.get_outputs(), strict=True))
 
-    def _opened(self, model: str | bytes, path: Path) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        try:
-            return onnxruntime.InferenceSession(model, options, providers=self._providers)
-        except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
-            raise GraphWrong(f"{path} is no graph that ONNX Runtime can open: {error}") from error
+    def _opened(self, path: Path, model: bytes | None = None) -> Any:
+        return session(path, model, providers=self._providers, threads=self._threads)
 
 
 def _stacking(count: int, kind: int) -> bytes:

@@ -21,7 +21,8 @@ from actors.face.ditto.convert.formats import safetensors
 from actors.face.ditto.convert.pickles import read_checkpoint
 from actors.face.ditto.engine import Ditto
 from actors.face.ditto.motion import audio
-from actors.face.ditto.nets.hubert import GraphWrong, Hubert
+from actors.face.ditto.nets.graph import GraphWrong
+from actors.face.ditto.nets.hubert import Hubert
 from actors.face.ditto.nets.load import WeightsWrong, bare, filled
 from actors.face.ditto.nets.load import load as load_network
 from actors.face.ditto.nets.stitch import Stitch

@@ -12,7 +12,7 @@ from tests.actors.face.ditto import graphed
 
 # isort: split
 
-from actors.face.ditto.nets.hubert import GraphWrong
+from actors.face.ditto.nets.graph import GraphWrong
 from actors.face.ditto.runtime import onnx
 from actors.face.ditto.runtime import open as open_runtime
 from streaming.stages import StageError

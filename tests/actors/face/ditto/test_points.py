@@ -11,11 +11,11 @@ import pytest
 
 from actors.face.avatars import BUILT_IN, DEFAULT, Entry, describe
 from actors.face.ditto.avatar import crop, mesh
-from actors.face.ditto.avatar.graphs import GraphWrong
 from actors.face.ditto.avatar.points import Landmarks
 from actors.face.ditto.avatar.prepare import Preparer
 from actors.face.ditto.avatar.source import texture
 from actors.face.ditto.convert.__main__ import main
+from actors.face.ditto.nets.graph import GraphWrong
 from actors.face.shelf import Shelf
 from tests.actors.face.ditto.stub import write_graph, write_hubert
 from tests.actors.face.faces import found
