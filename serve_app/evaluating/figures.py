@@ -30,8 +30,9 @@ class Kind:
 
     @property
     def tolerance(self) -> str:
-        """For a person: ``10 %, 0.5 at least``."""
-        return f"{100 * self.relative:g} %, at least {self.least:g} {self.unit}".rstrip()
+        """For a person: ``10 %, 0.5 points at least``."""
+        least = f"{self.least:g} {'points' if self.unit == '%' else self.unit}".rstrip() if self.least else "nothing"
+        return f"{100 * self.relative:g} %, {least} at least" if self.relative else least
 
 
 KINDS: dict[str, Kind] = {

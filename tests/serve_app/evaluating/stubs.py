@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +42,7 @@ class Speaker:
 class Reader:
     """Understands the next text of those it was given, with what it mishears put in."""
 
-    def __init__(self, texts: list[str], mishears: Mapping[str, str] | None = None) -> None:
+    def __init__(self, texts: Iterable[str], mishears: Mapping[str, str] | None = None) -> None:
         self._texts = iter(texts)
         self._mishears = mishears or {}
 
