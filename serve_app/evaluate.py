@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -86,6 +87,7 @@ def _about(gold: GoldSet, wished: Settings, other: str, runs: int) -> dict[str, 
     return {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": machine(),
+        "load": round(os.getloadavg()[0], 1),
         "profile": wished.profile,
         "engines": {**engines, "asr": second.first_name(wished), "second recogniser": other or None},
         "voice": wished.tts.voice,
@@ -108,7 +110,7 @@ def _told(
     lines = [
         f"{gold['name']}: {gold['cases']} cases{spoken}",
         f"profile {about['profile']}: {engines}",
-        f"{about['machine']}; {runs}",
+        f"{about['machine']}, load {about['load']} at the end; {runs}",
         "",
         table.of_changes(changed) if changed else table.of_figures(figures),
     ]

@@ -24,6 +24,8 @@ from streaming.media import MIC_RATE, samples
 MOST_CASES = 1000
 MOST_CHARACTERS = 1000
 """Of one text: a minute of speech and more."""
+MOST_SPOKEN = 50_000
+"""Characters of all texts that are spoken: about an hour, of which 290 MB are kept in memory."""
 MOST_S = 3600.0
 """Of all recordings together, in seconds: 115 MB are kept in memory."""
 TRANSCRIPTS = "transcripts.tsv"
@@ -175,6 +177,9 @@ def _checked(path: Path, rows: Sequence[Row]) -> tuple[Case, ...]:
             raise UserError(f"{place}: the id {case.id!r} is that of {found[case.id]} too; give every case its own")
         found[case.id] = place
         cases.append(case)
+    spoken = sum(len(case.text) for case in cases if not case.audio)
+    if spoken > MOST_SPOKEN:
+        raise UserError(f"{path}: {spoken:,} characters are to be spoken, {MOST_SPOKEN:,} are the most; make two sets")
     return tuple(cases)
 
 
@@ -218,6 +223,14 @@ def recordings(gold: GoldSet) -> dict[str, bytes]:
 def _digest(cases: Sequence[Case], seed: int) -> str:
     total = hashlib.sha256(str(seed).encode())
     for case in cases:
-        sound = hashlib.sha256(case.audio.read_bytes()).hexdigest() if case.audio else ""
+        sound = _hash(case.audio) if case.audio else ""
         total.update(json.dumps([case.id, case.text, case.language, sound, case.ask]).encode())
     return total.hexdigest()[:16]
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from serve_app.evaluating.baseline import Change
 from serve_app.evaluating.figures import Figure
@@ -13,8 +14,15 @@ WORST = 5
 
 
 def of_figures(figures: Sequence[Figure]) -> str:
-    """Name, value and note of each."""
-    return _columns([(figure.name, figure.shown, figure.note) for figure in figures])
+    """Name, value and note of each; what was not measured for one reason is one line."""
+    rows: list[tuple[str, str, str]] = []
+    for note, group in groupby(figures, lambda figure: None if figure.runs else figure.note):
+        alike = list(group)
+        if note is None or len(alike) == 1:
+            rows += [(figure.name, figure.shown, figure.note) for figure in alike]
+        else:
+            rows.append((f"{alike[0].name}, and {len(alike) - 1} more", alike[0].shown, note))
+    return _columns(rows)
 
 
 def of_changes(changes: Sequence[Change]) -> str:

@@ -172,5 +172,7 @@ def _of_language(bench: Bench, name: str, rows: list[Understood], language: str)
     return [
         *figures,
         Figure(f"{name}, second recogniser", "errors", (rate(second),), note),
-        Figure(both, "errors", (wrong_with_both(first, second),), "what the voice says badly, if they err alone"),
+        Figure(
+            both, "errors", (wrong_with_both(first, second),), "what both of them left out or took for something else"
+        ),
     ]

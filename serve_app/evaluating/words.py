@@ -79,6 +79,6 @@ def rate(heard: Sequence[Heard]) -> float:
 
 
 def wrong_with_both(first: Sequence[Heard], second: Sequence[Heard]) -> float:
-    """Percent of the units that two recognisers both got wrong: so many the voice says badly, if they err alone."""
+    """Percent of the units that two recognisers both got wrong: rather the voice's fault than theirs."""
     both = sum(len(one.wrong & other.wrong) for one, other in zip(first, second, strict=True))
     return 100 * both / sum(one.units for one in first)

@@ -93,6 +93,16 @@ def test_a_figure_is_the_median_of_its_runs_and_shows_their_scatter() -> None:
     assert other.value is None and other.shown == "not measured" and other.note == "why"
 
 
+def test_what_was_not_measured_for_one_reason_is_one_line() -> None:
+    lips = [Figure(f"lips, {name}", "lag", (), "no face") for name in "abc"]
+    shown = table.of_figures([Figure("x", "lag", (3.0,), "note"), *lips, Figure("y", "lag", (), "why")])
+    assert [line.split() for line in shown.splitlines()] == [
+        ["x", "3.0", "ms", "note"],
+        "lips, a, and 2 more not measured no face".split(),
+        "y not measured why".split(),
+    ]
+
+
 def test_every_kind_has_a_tolerance_that_can_be_read() -> None:
     assert KINDS["wait"].tolerance == "20 %, 50 ms at least"
     assert KINDS["lag"].tolerance == "10 ms" and KINDS["answered"].tolerance == "nothing"

@@ -160,6 +160,8 @@ def test_a_set_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     path = tmp_path / "set.jsonl"
     path.write_text("".join(json.dumps({"text": "a"}) + "\n" for _ in range(1001)))
     assert "1,000 are the most; make two sets of it" in refused(path)
+    path.write_text("".join(json.dumps({"text": "la " * 300}) + "\n" for _ in range(60)))
+    assert "53,940 characters are to be spoken, 50,000 are the most" in refused(path)
     recording(tmp_path / "a.wav", 1)
     monkeypatch.setattr(cases, "MOST_S", 0.9)
     gold = cases.read(toml(tmp_path, '[[case]]\naudio = "a.wav"\ntext = "a"\n'))
