@@ -13,6 +13,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.errors import UserError
 from serve_app.evaluating.cases import Case
 from serve_app.evaluating.figures import Figure
 from serve_app.settings import Settings
@@ -22,6 +23,8 @@ from streaming.stages import FaceState, Phone, Span, StageError, StageLost, Tran
 
 CALL_S = 120.0
 """Longest one call may take, in seconds."""
+MOST_HANGING = 3
+"""Calls of a run that may come to no end: a stage that hangs would hold up a large set for days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Calls:
     failures: list[str] = field(default_factory=list[str])
     """One sentence each, with the case's id."""
     spent: dict[str, Spent] = field(default_factory=dict[str, Spent])
+    hanging: int = 0
+    """Calls that came to no end."""
 
     async def speak(self, case: Case, seed: int) -> Utterance | None:
         """The voice's reading of a text; None if it failed."""
@@ -117,7 +122,13 @@ class Calls:
             async with asyncio.timeout(CALL_S), aclosing(stream) as items:  # type: ignore[type-var]
                 return [item async for item in items]
         except TimeoutError:
-            self.failures.append(f"{case.id}: {stage}: nothing came to an end within {CALL_S:g} s")
+            self._gave_up(f"{case.id}: {stage}: nothing came to an end within {CALL_S:g} s")
         except (StageError, StageLost) as error:
             self.failures.append(f"{case.id}: {stage}: {error}")
         return None
+
+    def _gave_up(self, failure: str) -> None:
+        self.failures.append(failure)
+        self.hanging += 1
+        if self.hanging >= MOST_HANGING:
+            raise UserError(f"{failure}, and {self.hanging - 1} calls before; `avatar doctor` may say what is missing")

@@ -11,6 +11,7 @@ import pytest
 from serve_app.bench import latency
 from serve_app.bench.latency import Eye, Timing
 from serve_app.bench.questions import LEAD_IN, Question
+from serve_app.errors import UserError
 from serve_app.evaluating import calls, lips, trial, waits
 from serve_app.evaluating.cases import Case, GoldSet
 from serve_app.evaluating.figures import Figure
@@ -117,6 +118,8 @@ async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     found, done = await figures_of(Case("a", "Hi", "en"), voice=Hanging())
     assert done.failures == ["a: voice: nothing came to an end within 0.01 s"]
     assert found["round trip, WER en"].value == 100 and found["voice, real time"].value is None
+    with pytest.raises(UserError, match=r"^2: voice: nothing came to an end within 0.01 s, and 2 calls before"):
+        await figures_of(*(Case(str(number), "Hi", "en") for number in range(9)), voice=Hanging())
 
 
 async def test_every_stage_is_timed_for_a_second_of_sound() -> None:
