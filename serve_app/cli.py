@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_portrait(commands)
     _add_models(commands)
     _add_load(commands)
+    _add_eval(commands)
     _add_config(commands)
     _add_plan(commands)
     _add_doctor(commands)
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 not well (config, doctor, inspect, load...), 2 wrong use."""
+    """Run one command; return its exit code: 0 done, 1 not well (config, doctor, eval, inspect...), 2 wrong use."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["inspect"]:  # it reads its own options
         chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
@@ -276,6 +277,24 @@ def _load(chosen: argparse.Namespace) -> int:
     from serve_app import load
 
     return load.main(chosen)
+
+
+def _add_eval(commands: _Commands) -> None:
+    command = _command(commands, "eval", _eval, "measure a profile with a gold set, and find what became worse")
+    command.add_argument("set", nargs="?", metavar="SET", help=".toml, .jsonl or folder (default: english)")
+    command.add_argument("--runs", type=int, default=3, metavar="N", help="how often (default: 3); medians count")
+    command.add_argument("--quick", action="store_true", help="six cases, once, to see that it works")
+    command.add_argument("--second", metavar="MODEL", help="second recogniser: a Whisper model, or none")
+    command.add_argument("--json", type=Path, metavar="FILE", help="everything that was measured")
+    command.add_argument("--baseline", type=Path, metavar="FILE", help="end with 1 if a figure is worse than here")
+    command.add_argument("--write-baseline", type=Path, metavar="FILE", help="what later evaluations are held against")
+    _profile(command)
+
+
+def _eval(chosen: argparse.Namespace) -> int:
+    from serve_app import evaluate
+
+    return evaluate.main(chosen)
 
 
 def _add_config(commands: _Commands) -> None:

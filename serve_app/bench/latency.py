@@ -120,13 +120,15 @@ async def answer_to(question: Question, stages: Stages, settings: Settings, eye:
     player = asyncio.create_task(client.play())
     await session.happen(Joined())
     begun = time.monotonic()
-    async for at, block in _microphone(question, begun):
-        await session.happen(Heard(block, at))
-    async with asyncio.timeout(PATIENCE_S):
-        await client.enough.wait()
-    player.cancel()
-    await session.happen(Left())
-    await running
+    try:
+        async for at, block in _microphone(question, begun):
+            await session.happen(Heard(block, at))
+        async with asyncio.timeout(PATIENCE_S):
+            await client.enough.wait()
+    finally:
+        player.cancel()
+        await session.happen(Left())
+        await running
     return _timing(question, client, begun + question.voiced_until / MIC_RATE, eye)
 
 

@@ -92,11 +92,15 @@ async def ask_with(voice: Voice, texts: tuple[str, ...]) -> list[Question]:
 
 async def _spoken(voice: Voice, text: str, noise: np.random.Generator) -> Question:
     pieces = [piece async for piece in voice.speak(text, "default", "en", SEED)]
-    heard = _at_mic_rate(b"".join(piece.pcm24k for piece in pieces))
     voiced = max(p.start + p.samples for piece in pieces for p in piece.phones if p.symbol)
-    sound = np.concatenate([np.zeros(LEAD_IN), heard])
-    sound += noise.normal(0, 3, len(sound))  # a room is never digitally silent
-    return Question(text, _pcm16(sound), LEAD_IN + voiced * MIC_RATE // RATE)
+    pcm16k = overheard(b"".join(piece.pcm24k for piece in pieces), noise)
+    return Question(text, pcm16k, LEAD_IN + voiced * MIC_RATE // RATE)
+
+
+def overheard(pcm24k: bytes, noise: np.random.Generator) -> bytes:
+    """Speech at 24 kHz as a microphone at 16 kHz would give it, LEAD_IN samples after it was opened."""
+    sound = np.concatenate([np.zeros(LEAD_IN), _at_mic_rate(pcm24k)])
+    return _pcm16(sound + noise.normal(0, 3, len(sound)))  # a room is never digitally silent
 
 
 def _at_mic_rate(pcm24k: bytes) -> np.ndarray:

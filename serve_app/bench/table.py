@@ -78,9 +78,14 @@ def circumstances() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     load = os.getloadavg()[0]
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, {os.cpu_count()} cores, load {load:.1f} at the end, "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, load {load:.1f} at the end, "
         f"Python {platform.python_version()}, {packages}"
     )
+
+
+def machine() -> str:
+    """Its processor and cores."""
+    return f"{_processor()}, {os.cpu_count()} cores"
 
 
 def _processor() -> str:

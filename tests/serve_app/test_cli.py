@@ -22,7 +22,21 @@ from streaming.session import Stages
 from streaming.stages import Avatar, FaceState, History, Span, StageError, StageLost, TextDelta, Tool
 from tests.serve_app.test_talk import Breaking, speech, stages
 
-ORDERS = ("run", "talk", "say", "inspect", "replay", "key", "portrait", "models", "load", "config", "plan", "doctor")
+ORDERS = (
+    "run",
+    "talk",
+    "say",
+    "inspect",
+    "replay",
+    "key",
+    "portrait",
+    "models",
+    "load",
+    "eval",
+    "config",
+    "plan",
+    "doctor",
+)
 
 
 class Grey:

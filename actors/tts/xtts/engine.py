@@ -83,6 +83,14 @@ class Xtts:
         """Know a voice by its recording, PCM16 at 24 kHz, that this machine's library does not have."""
         self._speakers.learn(pcm24k)
 
+    def embedding(self, pcm24k: bytes) -> NDArray[np.float32]:
+        """(512,) whose voice a sound is, as the model's speaker encoder has it: PCM16 at 24 kHz, 1 s and more.
+
+        Two embeddings are compared by their cosine. The voice itself is conditioned on this encoder. It waits for the
+        clip under way.
+        """
+        return self._executor.submit(self._speakers.embedding, pcm24k).result()
+
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         """Speech of one clip in blocks of about 200 ms, without phones and words, which the model does not tell.
 

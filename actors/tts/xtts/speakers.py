@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -108,6 +109,13 @@ class Speakers:
     def _place(self, name: str, pcm24k: bytes) -> Path:
         key = hashlib.sha256(pcm24k + bytes.fromhex(self._identity)).hexdigest()[:20]
         return voices.own_folder() / f"{name}.xtts-{key}.safetensors"
+
+    @torch.inference_mode()
+    def embedding(self, pcm24k: bytes) -> NDArray[np.float32]:
+        """(512,) whose voice a sound is."""
+        sound = torch.from_numpy(np.frombuffer(pcm24k, "<i2").astype(np.float32) / 32_768)[None]
+        found = self._model.get_speaker_embedding(sound[:, : _EMBEDDED_S * RATE], RATE)
+        return found.reshape(-1).float().cpu().numpy()
 
     @torch.inference_mode()
     def _heard(self, pcm24k: bytes) -> Speaker:

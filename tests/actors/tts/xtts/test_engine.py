@@ -53,6 +53,12 @@ async def test_a_stored_voice_reaches_the_engine_and_is_another_than_the_next(en
     assert await said(another) == second, "a replica that starts later reads what was made, and speaks alike"
 
 
+async def test_the_encoder_tells_whose_voice_a_sound_is(engine: Xtts) -> None:
+    first, again, other = (engine.embedding(voices.find(recordings.brought(seed)).pcm24k()) for seed in (1, 1, 2))
+    assert first.shape == (512,) and (first == again).all()
+    assert (first != other).any()
+
+
 async def test_an_erased_voice_is_gone_from_disk_and_from_memory(engine: Xtts) -> None:
     anna = recordings.brought(3)
     await said(engine, name=anna)
