@@ -37,8 +37,8 @@ LONGEST_CLIP = 2000
 """Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
 SIZES = Sizes(whole=48, first=32, later=120)
 """Letters of the pieces: a second of speech, about 15, takes the network 0.5 to 1 s of both cores."""
-LATE = 0
-"""Samples by which the durations run behind the sound, found by ``align.label_shift``."""
+LATE = 1380
+"""Samples by which the durations run behind the sound: 57 ms, found by ``align.label_shift``, voices from 49 to 64."""
 INSTALL = "pip install 'realtime-avatar[kokoro]'"
 PULL = "avatar models pull kokoro"
 
