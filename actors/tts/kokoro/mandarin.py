@@ -33,8 +33,8 @@ class Mandarin:
         """``english`` gives the signs of Latin words. Raises ImportError if a library is not installed."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
-            import jieba
-            from misaki.zh import ZHG2P
+            import jieba  # pyright: ignore[reportMissingImports]
+            from misaki.zh import ZHG2P  # pyright: ignore[reportMissingImports]
 
         self._sounds: Callable[[str], str] = lru_cache(4096)(ZHG2P.word2ipa)
         self._english = english

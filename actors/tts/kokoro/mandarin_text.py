@@ -38,7 +38,7 @@ def digits(written: str) -> str:
 
 def cardinal(written: str) -> str:
     """``1,200.5`` -> 一千二百点五; figures that are too many for a number, one by one."""
-    import cn2an
+    import cn2an  # pyright: ignore[reportMissingImports]
 
     plain = written.replace(",", "")
     whole, _, rest = plain.partition(".")

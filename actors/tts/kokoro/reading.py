@@ -24,7 +24,7 @@ class Reader(Protocol):
 
 def readers(alphabet: Mapping[str, int]) -> dict[str, Reader]:
     """A reader for each language. Raises ImportError if a library is not installed."""
-    import num2words  # noqa: F401  # that it is missing is to be known now, not at the first figure
+    import num2words  # noqa: F401  # pyright: ignore[reportMissingImports]  # to be missed now, not at a figure
 
     english = English(alphabet)
     return {"en": english, "es": Spanish(alphabet), "zh": Mandarin(alphabet, english)}

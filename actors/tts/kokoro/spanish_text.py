@@ -56,7 +56,7 @@ def spoken_form(text: str) -> str:
 
 def cardinal(number: int, feminine: bool = False, before: bool = False) -> str:
     """``21`` -> veintiuno, veintiuna, or veintiún ``before`` a masculine word."""
-    from num2words import num2words
+    from num2words import num2words  # pyright: ignore[reportMissingImports]
 
     words = num2words(number, lang="es")
     if feminine:
@@ -140,7 +140,7 @@ def _time(match: re.Match[str]) -> str:
 
 
 def _ordinal(match: re.Match[str]) -> str:
-    from num2words import num2words
+    from num2words import num2words  # pyright: ignore[reportMissingImports]
 
     number = int(match[1])
     if not 0 < number <= 100:
