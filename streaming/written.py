@@ -15,9 +15,11 @@ from streaming.commands import Speak
 
 _SMALL = {
     "en": "the a an is are am i you he she it we they what how why who when where and or but of to in on for with do"
-    " does did can could would please hello hi thanks yes my your this that there have has not at be was will if so no",
+    " does did can could would please hello hi thanks yes my your this that there have has not at be was will if so no"
+    " me him her them us our their",
     "es": "el la los las un una unos de del al que qué y o pero en con por para es son está están soy eres hay no sí"
-    " se lo le me te mi tu su muy más como cómo cuando gracias hola también esto eso puedo puedes tengo he ha",
+    " se lo le me te mi tu su muy más como cómo cuando gracias hola también esto eso puedo puedes tengo he ha"
+    " claro bien bueno vale",
     "fr": "le la les un une des de du et ou mais en dans avec pour par est sont suis êtes je tu il elle nous vous ils"
     " ne pas que qui ce cette c'est j'ai mon votre plus très bonjour merci oui non aussi au aux sur",
     "de": "der die das ein eine einen dem den des und oder aber in im mit für von zu ist sind bin bist ich du er sie"
@@ -29,6 +31,7 @@ _SMALL = {
 }
 """Words that hardly any sentence of the language does without."""
 _WORDS = {language: frozenset(words.split()) for language, words in _SMALL.items()}
+_SHARES = {word: 1 / sum(word in small for small in _WORDS.values()) for small in _WORDS.values() for word in small}
 _OWN = {"es": "¿¡ñ", "de": "ß", "pt": "ãõ"}
 """Letters and marks of one of these languages alone."""
 _SCRIPTS = {
@@ -36,8 +39,11 @@ _SCRIPTS = {
     "GREEK": "el", "THAI": "th", "DEVANAGARI": "hi",
 }  # fmt: skip
 """First word of a letter's name -> the language that is most often written with it."""
-SURE = 2
-"""Small words that tell a language; one is enough for the language that the person speaks."""
+SURE = 1.5
+"""Small words that tell a language; one that several have counts as a part of one. For the language that the person
+speaks the least is enough."""
+LEAD = 1.5
+"""How many times as many as of any other language there must be."""
 UNKNOWN_FROM = 5
 """Words without a single small one of a known language, from which on the person's own language is believed."""
 
@@ -50,16 +56,17 @@ def written_in(text: str, likely: str = "") -> str:
     if letters and len(letters) >= len(words):
         return "ja" if "ja" in letters else max(sorted(set(letters)), key=letters.count)
     scores = {
-        language: sum(word in small for word in words) + SURE * sum(map(lower.count, _OWN.get(language, "")))
+        language: sum(_SHARES[word] for word in words if word in small)
+        + SURE * sum(map(lower.count, _OWN.get(language, "")))
         for language, small in _WORDS.items()
     }
-    best = max(scores.values())
-    leading = [language for language, score in scores.items() if score == best]
+    first, second = sorted(scores, key=lambda language: -scores[language])[:2]
+    best = scores[first]
     if not best:
         return likely if likely not in _WORDS and len(words) >= UNKNOWN_FROM else ""
-    if likely in leading:
+    if scores.get(likely) == best:
         return likely
-    return leading[0] if len(leading) == 1 and best >= SURE else ""
+    return first if best >= max(SURE, LEAD * scores[second]) else ""
 
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")

@@ -41,6 +41,7 @@ class Polyglot:
                 continue
             self._engines[name] = _class(name)(**own.get(name, {}))
         self._first = _first(self._engines.items())
+        self.languages = frozenset(self._first)
         for language, name in self._first.items():
             others = [
                 other for other, engine in self._engines.items() if language in engine.languages and other != name
@@ -116,6 +117,6 @@ def _unaccepted(name: str) -> str:
     """Why an engine may not be used: its weights have terms and are not here. Empty if it may."""
     for model in needed(name, {}):
         terms = MODELS[model].terms
-        if terms and not all(stored(file).is_file() for file in MODELS[model].files if not file.optional):
+        if terms and not all(stored(file).is_file() for file in MODELS[model].files):
             return f"its weights are not here, whose terms ({terms}) somebody has to accept first"
     return ""

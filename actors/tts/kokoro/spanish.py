@@ -59,7 +59,7 @@ def signs(word: str) -> str:
     if not letters:
         return ""
     if len(letters) > 1 and (not re.search("[aeiouyáéíóúü]", letters) or (word.isupper() and len(letters) <= 3)):
-        return " ".join(signs(part) for letter in letters for part in _LETTERS.get(letter, letter).split())
+        return " ".join(_named(part) for letter in letters for part in _LETTERS.get(letter, letter).split())
     if lower.endswith("mente") and len(lower) > 7:
         return signs(lower[:-5]) + "mˈente"
     sounds = _sounds(letters)
@@ -75,6 +75,12 @@ def signs(word: str) -> str:
     if stressed >= 2:
         marks[hearts[0]] = "ˌ"
     return "".join(marks.get(at, "") + sound.sign for at, sound in enumerate(sounds))
+
+
+def _named(letter: str) -> str:
+    """The name of a letter; it has a stress, also where it is a word that has none ("de")."""
+    sounds = signs(letter)
+    return sounds if "ˈ" in sounds else re.sub("(?=[aeiou])", "ˈ", sounds, count=1)
 
 
 def joined(before: str, word: str, after: str = "") -> str:
