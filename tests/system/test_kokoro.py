@@ -27,8 +27,9 @@ TESTS = ("tests/actors/tts/kokoro", "tests/actors/tts/test_conformance.py")
 SENTENCES = {
     "en": "The weather is very nice today.",
     "es": "El tren sale de la estación a las nueve de la mañana.",
-    "zh": "火车明天早上从北京出发。",
+    "zh": "今天早上很冷，我不想出去。",
 }
+"""The Chinese one is the same in simplified and in traditional characters, of which Whisper writes either."""
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
