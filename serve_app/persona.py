@@ -24,7 +24,7 @@ from actors.llm.knowledge import PROSE_MOST, KnowledgeWrong, known
 from serve_app.errors import UserError
 from serve_app.settings import Settings, SettingsError
 from streaming.session import Driving, Stages
-from streaming.stages import Avatar
+from streaming.stages import Avatar, StageError
 
 log = logging.getLogger(__name__)
 
@@ -268,6 +268,9 @@ def _voices(settings: Settings) -> frozenset[str] | None:
 def _told_by_voice(settings: Settings, what: str) -> frozenset[str] | None:
     """What the voice engine says of itself without being loaded; None if it says nothing, or is not installed here."""
     try:
-        return getattr(resolve("tts", settings.tts.engine), what, None)
-    except (UnknownEngine, ImportError):  # whoever builds the stages says so
+        engine = resolve("tts", settings.tts.engine)
+        if known := getattr(engine, "known", None):
+            return known(**settings.tts.arguments)[what]
+        return getattr(engine, what, None)
+    except (UnknownEngine, ImportError, StageError, TypeError):  # whoever builds the stages says so
         return None

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 
 from streaming.commands import Animate, Command, Speak, Transcribe
 from streaming.drawing import UNHURRIED_MS
 from streaming.events import FramesReady, SpeechReady, UserSaid
 from streaming.journal import Entry, decode
-from streaming.session import Stages
-from streaming.stages import FaceState
+from streaming.session import Driving, Stages
+from streaming.stages import FaceState, Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,7 @@ def _asked(command: Command, recorded: _Recorded) -> None:
             pass
 
 
-async def redo(
-    entries: Iterable[Entry], stages: Stages, *, voice: str, language: str, hints: str = ""
-) -> tuple[int, list[Mismatch]]:
+async def redo(entries: Iterable[Entry], stages: Stages, driving: Driving) -> tuple[int, list[Mismatch]]:
     """Call recognition, voice and face again as recorded; how many calls, and those that differ.
 
     The language model is not asked again: a remote one never answers the same twice. A clip that was cut off is
@@ -79,9 +77,9 @@ async def redo(
     recorded = _gathered(entries)
     wrong: list[Mismatch] = []
     for order in recorded.finals:
-        wrong += await _again_heard(order, recorded, stages, hints)
+        wrong += await _again_heard(order, recorded, stages, driving.hints)
     for order in recorded.clips:
-        wrong += await _again_spoken(order, recorded, stages, voice, language)
+        wrong += await _again_spoken(order, recorded, stages, driving)
     for order in recorded.spans:
         wrong += await _again_drawn(order, recorded, stages)
     return len(recorded.finals) + len(recorded.clips) + len(recorded.spans), wrong
@@ -97,11 +95,19 @@ async def _again_heard(order: Transcribe, recorded: _Recorded, stages: Stages, h
     return [] if text == then else [Mismatch(f"the utterance up to {order.until}", f"{then!r} is now {text!r}")]
 
 
-async def _again_spoken(order: Speak, recorded: _Recorded, stages: Stages, voice: str, language: str) -> list[Mismatch]:
-    pieces = [piece.pcm24k async for piece in stages.voice.speak(order.text, voice, language, order.seed)]
+async def _again_spoken(order: Speak, recorded: _Recorded, stages: Stages, driving: Driving) -> list[Mismatch]:
+    text, language = driving.voiced(order)
+    spoken = stages.voice.speak(text, driving.voice, language, order.seed) if text else nothing()
+    pieces = [piece.pcm24k async for piece in spoken]
     then = recorded.sound[order.turn, order.clip]
     same = b"".join(pieces)[: len(then)] == then
     return [] if same else [Mismatch(f"clip {order.clip} of reply {order.turn}", "it sounds otherwise now")]
+
+
+async def nothing() -> AsyncIterator[Spoken]:
+    """A clip in a language without a voice."""
+    for piece in ():
+        yield piece
 
 
 async def _again_drawn(order: Animate, recorded: _Recorded, stages: Stages) -> list[Mismatch]:

@@ -15,7 +15,7 @@ from serve_app.planning import like
 from serve_app.redoing import Mismatch, redo
 from streaming.conversation import Conversation
 from streaming.journal import Difference, Entry, Header, JournalError, read, replay
-from streaming.session import Stages
+from streaming.session import Driving, Stages
 from streaming.states import FutureTurn
 
 SHOWN = 5
@@ -60,8 +60,9 @@ def main(path: Path, stages: Callable[[], Stages] | None = None) -> int:
 
 def _redone(entries: Sequence[Entry], header: Header, stages: Stages) -> list[Mismatch]:
     given = header.settings
-    how = {"voice": given["voice"], "language": given["language"], "hints": given.get("hints", "")}
-    calls, wrong = asyncio.run(redo(entries, stages, **how))
+    languages = frozenset(given["languages"]) if "languages" in given else None
+    driving = Driving(given["voice"], given["language"], languages, hints=given.get("hints", ""))
+    calls, wrong = asyncio.run(redo(entries, stages, driving))
     for mismatch in wrong[:SHOWN]:
         print(f"{mismatch.call}: {mismatch.reason}")
     told = f"{len(wrong)} of them answered otherwise" if wrong else "every answer as recorded"

@@ -225,6 +225,12 @@ class Speak:
     seed: int
     skip: int = 0
     """Samples at 24 kHz that arrived from an earlier attempt: the driver drops them from the repeated call."""
+    language: str = ""
+    """ISO 639-1 of the text, as far as it tells; empty: it does not."""
+    likely: str = ""
+    """What the person speaks; empty: not known."""
+    turned: bool = False
+    """True for the first clip of a reply, and for the first in another language than the one before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,11 @@ class Conversation:
     def _open_turn(self, text: str) -> list[Command]:
         self._due = None
         said = self._floor.record.add(Said("user", text, self.turn + 1))
-        return [Show(UserCaption(text, final=True)), *said, *self._floor.open(Requested(), self._pace)]
+        return [
+            Show(UserCaption(text, final=True)),
+            *said,
+            *self._floor.open(Requested(), self._pace, self._ears.tongue.language),
+        ]
 
     def _turn_taken(self, text: str, until: int) -> list[Command]:
         """A turn is over: answer it now, or when the reply under way is over, or when the client asks."""
@@ -365,7 +369,7 @@ class Conversation:
             orders += [] if due else self._rest()
         if due and self._floor.reply is None:
             self._due = None
-            orders += self._floor.open(due, self._pace)
+            orders += self._floor.open(due, self._pace, self._ears.tongue.language)
             orders += self._settle()  # words that are known and not spoken are complete at once
         return orders
 

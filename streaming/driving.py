@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streaming.commands import Speak
 from streaming.stages import History, Said, Tool
 
 APOLOGIES = {
@@ -16,6 +17,13 @@ APOLOGIES = {
 }
 """What is said when the language model fails, by the voice's language; another language needs words of its own."""
 
+UNVOICED = {
+    "en": "I have no voice for this language. Please read my answer.",
+    "es": "No tengo voz para este idioma. Por favor, lee mi respuesta.",
+    "zh": "我没有这种语言的声音，请看文字。",
+}
+"""What is said once, where a reply is in a language that the voice does not speak; the captions carry the reply."""
+
 
 @dataclass(frozen=True, slots=True)
 class Driving:
@@ -23,7 +31,9 @@ class Driving:
 
     voice: str = "default"
     language: str = "en"
-    """Of the voice; ISO 639-1."""
+    """Of the voice, where a text tells none; ISO 639-1."""
+    languages: frozenset[str] | None = None
+    """All that the voice speaks; each clip is then spoken in its own. None: not known, ``language`` is for all."""
     instructions: str = ""
     knowledge: str = ""
     """What a persona knows, in the form of actors/llm/knowledge.toml; empty: what the responder knows by itself."""
@@ -48,3 +58,18 @@ class Driving:
     def excuse(self) -> str:
         """What to say instead of an answer, in the language that the voice speaks; English where no other is known."""
         return self.apology or APOLOGIES.get(self.language, APOLOGIES["en"])
+
+    def voiced(self, order: Speak) -> tuple[str, str]:
+        """What the voice is to say for a clip, and in which language; an empty text: nothing.
+
+        A reply in a language without a voice is not spoken: its first clip becomes a sentence that says so.
+        """
+        if self.languages is None:
+            return order.text, self.language
+        usual = self.language if self.language in self.languages else min(self.languages, default=self.language)
+        language = order.language or (order.likely if order.likely in self.languages else usual)
+        if language in self.languages:
+            return order.text, language
+        if usual not in UNVOICED:
+            usual = min((known for known in UNVOICED if known in self.languages), default=usual)
+        return (UNVOICED.get(usual, "") if order.turned else ""), usual

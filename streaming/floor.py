@@ -39,6 +39,7 @@ class Floor:
         self._codec: Codec | None = codec
         self._idle = IdleLoop()
         self._planning = Planning(planner)
+        self._spoken = ""
 
     # ---- the state -----------------------------------------------------------------------------------------
 
@@ -65,9 +66,10 @@ class Floor:
 
     # ---- the reply -----------------------------------------------------------------------------------------
 
-    def open(self, wanted: Requested, pace: Pace) -> list[Command]:
-        """Begin the next reply."""
+    def open(self, wanted: Requested, pace: Pace, spoken: str | None = None) -> list[Command]:
+        """Begin the next reply; ``spoken`` is the language of the person, ISO 639-1, if it is known."""
         self.turn += 1
+        self._spoken = spoken or ""
         self.reply = self.made(wanted, pace, self._idle.frame(self.now, pace.start_frames))
         return [*self.enter("thinking"), *self.reply.begin()]
 
@@ -84,6 +86,7 @@ class Floor:
             wanted=wanted,
             silent=self.agreed.silent if wanted.silent is None else wanted.silent,
             planning=self._planning,
+            spoken=self._spoken,
         )
 
     def rejoin(self, event: Rejoined) -> list[Command]:

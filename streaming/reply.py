@@ -33,6 +33,7 @@ from streaming.media import RATE, SAMPLE_BYTES
 from streaming.pace import Pace
 from streaming.stages import Codec, History, Said, ToolCall, Usage
 from streaming.timeline import Timeline
+from streaming.written import Written
 
 
 class Reply:
@@ -51,8 +52,9 @@ class Reply:
         wanted: Requested | None = None,
         silent: bool = False,
         planning: Planning | None = None,
+        spoken: str = "",
     ) -> None:
-        """``silent`` writes and does not speak; ``wanted`` holds what is asked of this reply alone."""
+        """``silent`` writes and does not speak; ``wanted`` is asked of this reply alone; ``spoken``: the person's."""
         self.turn = turn
         self.text = ""
         self.playhead = 0
@@ -77,6 +79,7 @@ class Reply:
         self._timeline = Timeline()
         # Text and voice.
         self._clips = Clips()
+        self._written = Written(spoken)
         self._waiting: deque[str] = deque()
         self._text_done = False
         self._known: str = ""
@@ -347,7 +350,7 @@ class Reply:
             text = self._waiting.popleft()
             self._clip += 1
             self._timeline.begin(text)
-            self._speaking = Speak(self.turn, self._clip, text, self._seed + self._clip)
+            self._speaking = self._written.order(Speak(self.turn, self._clip, text, self._seed + self._clip))
             yield self._speaking
 
     def _send_sound(self) -> Iterator[Command]:

@@ -320,15 +320,16 @@ class Session:
         yield ReplyEnded(order.turn, usage, limited)
 
     async def _speak(self, order: Speak) -> AsyncGenerator[Event]:
-        driving = self._driving
-        at = 0
-        stream = self._stages.voice.speak(order.text, driving.voice, driving.language, order.seed)
-        async with aclosing(self._timely(stream)) as answers:
-            async for piece in answers:
-                kept = _from(order.skip, piece, at)
-                at += samples(piece.pcm24k)
-                if kept:
-                    yield SpeechReady(order.turn, order.clip, kept.pcm24k, kept.phones, kept.words)
+        (text, language), at = self._driving.voiced(order), 0
+        if text:
+            stream = self._stages.voice.speak(text, self._driving.voice, language, order.seed)
+            async with aclosing(self._timely(stream)) as answers:
+                async for piece in answers:
+                    kept = _from(order.skip, piece, at)
+                    at += samples(piece.pcm24k)
+                    if kept:
+                        words = kept.words if text == order.text else ()  # those of the reply are not heard
+                        yield SpeechReady(order.turn, order.clip, kept.pcm24k, kept.phones, words)
         yield ClipEnded(order.turn, order.clip)
 
     async def _animate(self, order: Animate) -> AsyncGenerator[Event]:

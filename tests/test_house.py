@@ -85,7 +85,7 @@ def test_whatever_we_import_is_declared() -> None:
     extras = {
         room: {canonicalize_name(Requirement(row).name) for row in PROJECT["project"]["optional-dependencies"][extra]}
         for room, extra in {
-            **{room: room for room in ("bench", "ditto", "paint", "xtts")},
+            **{room: room for room in ("bench", "ditto", "kokoro", "paint", "xtts")},
             "evaluating": "eval",
             "smollm": "local-llm",
         }.items()

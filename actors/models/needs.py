@@ -29,4 +29,7 @@ def needed(engine: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
     if engine == "whisper":
         name = WHISPER.get(str(arguments.get("model") or "tiny.en"))
         return (name, "silero-v6") if name else ("silero-v6",)  # a folder of one's own is nobody's model here
+    if engine == "polyglot":
+        names = str(arguments.get("engines") or "hibari,kokoro").split(",")
+        return tuple(dict.fromkeys(model for name in names for model in needed(name.strip(), {})))
     return ENGINES.get(engine, ())

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-ENGINES = {"hibari": "actors.tts.hibari:Hibari", "xtts": "actors.tts.xtts.engine:Xtts"}
+from actors.models.kokoro import SHA256 as _KOKORO
+
+ENGINES = {
+    "hibari": "actors.tts.hibari:Hibari",
+    "kokoro": "actors.tts.kokoro.engine:Kokoro",
+    "polyglot": "actors.tts.polyglot:Polyglot",
+    "xtts": "actors.tts.xtts.engine:Xtts",
+}
 """Name in the settings -> "module:Class", imported only when it is asked for (actors.engines.resolve)."""
 
 
@@ -19,5 +26,15 @@ class Skill:
     """Its own voices: name -> language, ISO 639-1."""
 
 
-SKILLS = {"hibari": Skill(clones=False, voices={"default": "en"}), "xtts": Skill(clones=True, voices={"default": "en"})}
+_LETTERS = {"a": "en", "b": "en", "e": "es", "z": "zh"}
+"""First letter of the name of a voice of Kokoro's -> its language."""
+
+_OF_KOKORO = {"default": "en"} | {name: _LETTERS[name[0]] for name in _KOKORO}
+
+SKILLS = {
+    "hibari": Skill(clones=False, voices={"default": "en"}),
+    "kokoro": Skill(clones=False, voices=_OF_KOKORO),
+    "polyglot": Skill(clones=False, voices=_OF_KOKORO),
+    "xtts": Skill(clones=True, voices={"default": "en"}),
+}
 """Engine name -> its skill. An engine that is not listed speaks with what it knows, and clones nothing."""

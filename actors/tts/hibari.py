@@ -12,7 +12,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.threads import stepping
+from actors.tts.blocks import blocks
 from actors.tts.phones import FRAME, Label, earlier, labels, loudness, settled
 from actors.tts.pieces import pieces
 from actors.tts.reading import Reading, read
@@ -27,7 +27,7 @@ from actors.tts.sound import trimmed
 from actors.tts.text import has_words, speakable
 from actors.tts.weights import PACKAGE, checked
 from streaming.media import RATE
-from streaming.stages import BadInput, Phone, Spoken, StageError, Word
+from streaming.stages import BadInput, Spoken, StageError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -39,9 +39,6 @@ VOICES = ("default", "heart")
 
 LONGEST_CLIP = 2000
 """Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
-
-BLOCK = 4800
-"""Samples of one Spoken: 200 ms."""
 
 _DURATIONS = "/Cast_32_output_0"
 """The graph's inner value with one integer per sign: frames of 25 ms, as the network itself uses them."""
@@ -98,7 +95,7 @@ class Hibari:
                 noise = np.random.default_rng((seed % (1 << 63), number, at))
                 pause = piece.pause_ms * RATE // 1000 if reading is readings[-1] else 0
                 pcm, found = self._piece(reading, pause, noise)
-                yield from _cut(pcm, found, reading.words, at)
+                yield from blocks(pcm, found, reading.words, at)
                 at += len(pcm)
         if not at:
             raise BadInput(f"nothing in {text[:40]!r} has a sound in English; send words")
@@ -155,28 +152,3 @@ def _refuse(text: str, voice: str, language: str) -> None:
         raise BadInput(f"the English voice {what}; send text in Latin letters or figures, or choose another voice")
     if lost:
         log.warning("the English voice leaves out %d signs that it cannot say: %r", len(lost), lost[:20])
-
-
-def _cut(pcm: NDArray[np.int16], found: list[Label], words: tuple[str, ...], at: int) -> Iterator[Spoken]:
-    """A piece that begins at the clip's sample ``at``, in blocks; a last short one goes with the one before it."""
-    phones = [Phone(label.symbol, at + label.start, label.end - label.start, label.stress) for label in found]
-    told = _words(found, words, at)
-    sound = pcm.astype("<i2").tobytes()
-    edges = [*range(0, max(len(pcm) - BLOCK // 2, 1), BLOCK), len(pcm)]
-    for start, stop in pairwise(edges):
-        first, after = at + start, at + stop
-        yield Spoken(
-            sound[2 * start : 2 * stop],
-            tuple(phone for phone in phones if first <= phone.start < after),
-            tuple(word for word in told if first <= word.start < after),
-        )
-
-
-def _words(found: list[Label], words: tuple[str, ...], at: int) -> list[Word]:
-    """From the first to the last sound of each written word; a word without any sound is left out."""
-    spans: dict[int, tuple[int, int]] = {}
-    for label in found:
-        if label.word >= 0:
-            start, _ = spans.get(label.word, (label.start, 0))
-            spans[label.word] = start, label.end
-    return [Word(words[number], at + start, end - start) for number, (start, end) in sorted(spans.items())]

@@ -23,7 +23,7 @@ LATE = 1320
 Every voice and every other source of durations needs its own measurement.
 """
 
-VOWELS = frozenset("AIOQWYaeiouæɐɑɒɔəɚɛɜɪɨʊʌᵊᵻ")
+VOWELS = frozenset("AIOQWYaeiouyæɐɑɒɔəɚɛɜɤɪɨʊʌᵊᵻ")
 STEP = 120
 """Samples of one loudness value: 5 ms."""
 

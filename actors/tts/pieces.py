@@ -1,9 +1,10 @@
 """A clip's text cut into pieces that are synthesised one by one: small first, at natural boundaries.
 
-The voice hears a piece as a whole, so every cut costs some melody, and what it buys is small: the model needs about
-5 ms of CPU for a second of speech (measured, one core). So a sentence of ordinary length is never cut, and a longer one
-only where a mark already divides it. Sizes below are in characters; about 15 of them are a second of speech.
-This file knows no sound and no model.
+The voice hears a piece as a whole, so every cut costs some melody. What it buys depends on the voice: hibari needs
+about 5 ms of CPU for a second of speech (measured, one core), so that a sentence of ordinary length is never cut; a
+slower voice asks for smaller sizes. A longer sentence is cut only where a mark already divides it. Sizes are in
+letters, of which a Chinese character counts for four; about 15 of them are a second of speech. This file knows no sound
+and no model.
 """
 
 from __future__ import annotations
@@ -19,10 +20,17 @@ FIRST = 40
 LATER = 160
 """Longest further piece; also the length at which a text without any mark is cut between words."""
 
-_ENDS = re.compile(r"(?<=[.!?…。！？])[\"”’')\]*_]*\s+|\s*\n\s*")
-_MARKS = re.compile(r"(?<=[,;:—–)])[\"”’']?\s+|(?<=—)(?=\w)")
-_TITLES = frozenset("Mr Mrs Ms Dr Prof St Mt Ft Gen Gov Sen Rep Capt Lt Col Sgt Rev Hon No Nos vs Fig approx".split())
-_JOINS = frozenset("and but or so because which that who when while where if than with from into for to of".split())
+_ENDS = re.compile(r"(?<=[.!?…。！？])[\"”’')\]*_]*\s+|(?<=[。！？])(?=[^\s。！？”’」』）\"])[”’」』）]*|\s*\n\s*")
+_MARKS = re.compile(r"(?<=[,;:—–)])[\"”’']?\s+|(?<=—)(?=\w)|(?<=[，、；：])(?=\w)")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_TITLES = frozenset(
+    "Mr Mrs Ms Dr Prof St Mt Ft Gen Gov Sen Rep Capt Lt Col Sgt Rev Hon No Nos vs Fig approx"
+    " Sr Sra Srta Dra Ud Uds Av".split()
+)
+_JOINS = frozenset(
+    "and but or so because which that who when while where if than with from into for to of"
+    " y e o u pero porque que cuando mientras donde si con sin para por de".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +44,23 @@ class Piece:
     """Punctuation to read at its end where the text has none: "," keeps the melody up, "." lets it fall."""
 
 
-def pieces(text: str) -> Iterator[Piece]:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How long pieces may be, in letters."""
+
+    whole: int = WHOLE
+    first: int = FIRST
+    later: int = LATER
+
+
+HIBARI = Sizes()
+
+
+def pieces(text: str, sizes: Sizes = HIBARI) -> Iterator[Piece]:
     """The pieces of ``text`` in order; together they hold all its words. Nothing is computed ahead."""
     first = True
     for sentence, more in _sentences(text.strip()):
-        for part in _parts(sentence, more, first):
+        for part in _parts(sentence, more, first, sizes):
             yield part
             first = False
 
@@ -68,10 +88,13 @@ def _ends(sentence: str, rest: str) -> bool:
     return word not in _TITLES and not (len(word) == 1 and word.isupper())
 
 
-def _parts(sentence: str, more: bool, first: bool) -> Iterator[Piece]:
+def _parts(sentence: str, more: bool, first: bool, sizes: Sizes) -> Iterator[Piece]:
     rest = sentence
-    while len(rest) > WHOLE:
-        cut = _mark(rest, FIRST if first else LATER) or (len(rest) > LATER and (_mark(rest, LATER) or _word(rest)))
+    while _letters(rest) > sizes.whole:
+        later = sizes.later
+        cut = _mark(rest, sizes.first if first else later) or (
+            _letters(rest) > later and (_mark(rest, later) or _word(rest, later))
+        )
         if not cut:
             break
         head, rest = rest[:cut].strip(), rest[cut:].strip()
@@ -80,27 +103,42 @@ def _parts(sentence: str, more: bool, first: bool) -> Iterator[Piece]:
     yield _piece(rest, Piece(rest, 220, mark=".") if more else Piece(rest, 60))
 
 
+def _letters(text: str) -> int:
+    """Length as it is heard."""
+    return len(text) + 3 * len(_HAN.findall(text))
+
+
+def _within(text: str, longest: int) -> int:
+    """How many characters of ``text`` are at most ``longest`` letters."""
+    left, at = longest, 0
+    while at < len(text) and left >= (cost := 4 if _HAN.match(text[at]) else 1):
+        left, at = left - cost, at + 1
+    return at
+
+
 def _mark(text: str, longest: int) -> int:
-    """Where a phrase ends: the last mark within ``longest`` characters that leaves words on both sides; 0 if none."""
-    cuts = [match.end() for match in _MARKS.finditer(text, 0, longest + 1) if match.start() >= 8]
-    cuts = [cut for cut in cuts if len(text) - cut >= 12]
-    return cuts[-1] if cuts else 0
+    """Where a phrase ends: the last mark within ``longest`` letters that leaves words on both sides; 0 if none."""
+    cuts = [match for match in _MARKS.finditer(text, 0, _within(text, longest) + 1)]
+    ends = [match.end() for match in cuts if _letters(text[: match.start()]) >= 8]
+    ends = [end for end in ends if _letters(text[end:]) >= 12]
+    return ends[-1] if ends else 0
 
 
-def _word(text: str) -> int:
+def _word(text: str, longest: int) -> int:
     """Where a text without marks may be cut: before the last joining word that fits, else any, else anywhere."""
-    spaces = [match.end() for match in re.finditer(r"\s+", text[:LATER])]
-    joins = [at for at in spaces if at > LATER // 3 and text[at:].split(None, 1)[0].lower() in _JOINS]
-    return (joins or spaces or [LATER])[-1]
+    most = _within(text, longest)
+    spaces = [match.end() for match in re.finditer(r"\s+", text[:most])]
+    joins = [at for at in spaces if at > most // 3 and text[at:].split(None, 1)[0].lower() in _JOINS]
+    return (joins or spaces or [most])[-1]
 
 
 def _piece(text: str, unmarked: Piece) -> Piece:
     """The piece with the pause that its last mark asks for; ``unmarked`` where it ends without one."""
-    mark = text.rstrip("\"”’')]*_ ")[-1:]
+    mark = text.rstrip("\"”’')]*_ 」』）")[-1:]
     if mark and mark in ".!?…。！？":
         return Piece(text, 300)
-    if mark and mark in ";:—–":
+    if mark and mark in ";:—–；：":
         return Piece(text, 220)
-    if mark == "," or text.endswith(")"):
+    if (mark and mark in ",，、") or text.endswith((")", "）")):
         return Piece(text, 140)
     return unmarked

@@ -6,7 +6,7 @@ that captions can light them. This file knows the reader (hibari's) by its two m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from actors.tts.text import has_words, speakable, spoken_form
 LONGEST = 400
 """Signs that the network gets at once: what it was trained on, and a bound on memory (its attention is quadratic)."""
 
-_SILENT = "\"“”‘’'`()[]{}<>*_,.;:!?…«»"
+_SILENT = "\"“”‘’'`()[]{}<>*_,.;:!?…«»¿¡，。、；：！？《》「」『』（）【】"
 
 
 class Reader(Protocol):
@@ -47,15 +47,28 @@ def read(
     said = normalize(spoken_form(speakable(text)[0]))
     if not has_words(said):
         return []
+    tokens = reader.phonemize_tokens(reader.tokenize(said))
+    return laid(
+        [(token.text, token.phonemes or "", bool(token.whitespace)) for token in tokens], written, mark, alphabet
+    )
+
+
+def laid(
+    tokens: Iterable[tuple[str, str, bool]], written: Sequence[str], mark: str, alphabet: Container[str]
+) -> list[Reading]:
+    """Readings of spoken tokens, each as ``(text, its signs, whether a space follows)``, for the written words.
+
+    A token without a space after it belongs to the same word as the next. Signs outside ``alphabet`` are left out.
+    """
     spoken: list[str] = [""]
     signs: list[str] = []
     places: list[int] = []
-    for token in reader.phonemize_tokens(reader.tokenize(said)):
-        spoken[-1] += token.text
-        known = [sign for sign in token.phonemes or "" if sign in alphabet]
+    for text, phonemes, spaced in tokens:
+        spoken[-1] += text
+        known = [sign for sign in phonemes if sign in alphabet]
         signs += known
         places += [len(spoken) - 1] * len(known)
-        if token.whitespace:
+        if spaced:
             spoken.append("")
             signs.append(" ")
             places.append(-1)

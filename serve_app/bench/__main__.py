@@ -15,6 +15,7 @@ from pathlib import Path
 from actors.tts.hibari import Hibari
 from serve_app import app
 from serve_app.bench import ditto as face
+from serve_app.bench import roundtrip as round_trip
 from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
 from serve_app.bench.gateway import gateway
@@ -31,7 +32,7 @@ from serve_app.settings import load
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
 NAMES = (
     "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "barge",
-    "silence", "vocoder", "browser", "soak", "sampler", "ditto",
+    "silence", "vocoder", "roundtrip", "browser", "soak", "sampler", "ditto",
 )  # fmt: skip
 BROWSED = {"browser", "soak"}
 
@@ -59,6 +60,10 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await gateway(quick=quick)
     if "vocoder" in names:
         yield vocoder(quick=quick)
+    if "roundtrip" in names and not round_trip.possible():
+        print(round_trip.MISSING)
+    elif "roundtrip" in names:
+        yield await round_trip.roundtrip(quick=quick)
     if not ({"latency", "costs", "ray", "barge", "silence"} | BROWSED) & set(names):
         return
     stages = app.build_stages(settings)
@@ -89,6 +94,9 @@ def _possible() -> list[str]:
     if find_spec("TTS") is None:
         print("vocoder: left out, coqui-tts is not installed here (pip install 'realtime-avatar[xtts]')")
         left_out.add("vocoder")
+    if not round_trip.possible():
+        print(round_trip.MISSING)
+        left_out.add("roundtrip")
     try:
         from serve_app.bench.browser import chromium
 

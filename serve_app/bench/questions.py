@@ -112,6 +112,12 @@ def _at_mic_rate(pcm24k: bytes) -> np.ndarray:
     return np.concatenate([block.to_ndarray()[0] for block in blocks]).astype(np.float64)
 
 
+def at_mic(pcm24k: bytes, seed: int) -> bytes:
+    """Speech at 24 kHz as a microphone in a quiet room gives it, with ``LEAD_IN`` of that room on both sides."""
+    sound = np.concatenate([np.zeros(LEAD_IN), _at_mic_rate(pcm24k), np.zeros(LEAD_IN)])
+    return _pcm16(sound + np.random.default_rng(seed).normal(0, 3, len(sound)))
+
+
 def _pcm16(sound: np.ndarray) -> bytes:
     return np.clip(np.round(sound), -32768, 32767).astype("<i2").tobytes()
 

@@ -137,4 +137,5 @@ class Conduct:
 
     def driving(self, usual: Driving) -> Driving:
         """What goes with every call of a stage: what the client chose itself counts more than the persona."""
-        return self.wishes.driving(self.persona.driving(usual), self.cast.voices)
+        chosen = self.wishes.driving(self.persona.driving(usual), self.cast.voices)
+        return replace(chosen, languages=self.cast.languages)

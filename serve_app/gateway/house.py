@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serve_app.gateway.admission import Admission
@@ -38,7 +38,7 @@ class House:
     @property
     def usual(self) -> Driving:
         """What goes with each call where nobody asks for a persona."""
-        return self.cast.usual.driving(self.driving)
+        return replace(self.cast.usual.driving(self.driving), languages=self.cast.languages)
 
     @property
     def shown(self) -> Stages:

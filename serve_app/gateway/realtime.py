@@ -277,6 +277,7 @@ class Connection:
         conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live, planner=planner)
         who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
         who |= {"hints": driving.hints} if driving.hints else {}
+        who |= {} if driving.languages is None else {"languages": sorted(driving.languages)}
         header = {"conversation": conversation.settings(), "planner": described(planner), **who}
         resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
         session = self._begin(conversation, Joined(), header={**header, **resume})

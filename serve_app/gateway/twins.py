@@ -24,7 +24,9 @@ from serve_app.gateway.streams import Streamed, answers, begun, unless_left
 from serve_app.gateway.wishes import HINTS_MOST, THEIR_VOICES
 from serve_app.talk import MOST_CHARACTERS
 from streaming.clips import Clips
+from streaming.commands import Speak
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
+from streaming.written import Written
 
 SPOKEN_AS = ("wav", "pcm")
 WRITTEN_AS = ("json", "text", "verbose_json")
@@ -117,9 +119,12 @@ async def _spoken(house: House, wanted: Speech) -> AsyncGenerator[bytes]:
     """The text as PCM16 mono at 24 kHz, clip by clip as in a conversation. Raises Refusal."""
     driving, voice = house.usual, house.stages.voice
     named = driving.voice if wanted.voice in THEIR_VOICES or wanted.voice == "default" else wanted.voice
-    cut = Clips()
-    for clip in cut.add(wanted.input) + cut.end():
-        call = answers(lambda text=clip: voice.speak(text, named, driving.language, 0), "tts", driving)
+    cut, written = Clips(), Written("")
+    for number, clip in enumerate(cut.add(wanted.input) + cut.end()):
+        text, language = driving.voiced(written.order(Speak(0, number, clip, 0)))
+        if not text:
+            continue
+        call = answers(lambda text=text, language=language: voice.speak(text, named, language, 0), "tts", driving)
         async with aclosing(call) as pieces:
             async for piece in pieces:
                 if piece.pcm24k:

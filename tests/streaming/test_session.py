@@ -21,11 +21,12 @@ from streaming.commands import (
     Frames,
     HangUp,
     Notice,
+    ReplyDelta,
     Show,
     UserCaption,
 )
 from streaming.conversation import Conversation
-from streaming.driving import APOLOGIES, Driving
+from streaming.driving import APOLOGIES, UNVOICED, Driving
 from streaming.events import (
     Added,
     Event,
@@ -79,6 +80,7 @@ class Room:
         responder: Responder | None = None,
         listener: Ears | None = None,
         deadline: float = 5.0,
+        languages: frozenset[str] | None = None,
     ) -> None:
         self.told: list[ClientOrder] = []
         self.kept: list[Said] = []
@@ -90,7 +92,7 @@ class Room:
             Conversation("room", Pace.file(), codec=codec),
             stages,
             self.tell,
-            driving=Driving(first_s=deadline, next_s=deadline),
+            driving=Driving(languages=languages, first_s=deadline, next_s=deadline),
             memory=self,
             journal=lambda event, commands: self.log.append((event, commands)),
         )
@@ -279,6 +281,43 @@ async def test_without_a_face_the_voice_goes_on() -> None:
     await room.live(Typed("hi"))
     assert room.shown(Failed)[0].stage == "face"
     assert len(b"".join(m.pcm for m in room.shown(Audio))) > 0
+
+
+class Choir(Hum):
+    """Notes what it was asked to say, and in which language."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
+        self.asked.append((text, language))
+        async for piece in super().speak(text, voice, language, seed):
+            yield piece
+
+
+class German:
+    async def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncIterator[TextDelta]:
+        yield TextDelta("Das ist ein Zug. Er fährt nicht nach Berlin, und ich weiß auch nicht, warum das so ist.")
+
+
+async def test_each_clip_is_spoken_in_its_language() -> None:
+    voice = Choir()
+    room = Room(voice=voice, responder=German(), languages=frozenset({"de", "en"}))
+    await room.live(Joined(), Typed("Wohin?"))
+    assert [language for _, language in voice.asked] == ["de", "de"]
+    assert voice.asked[0][0] == "Das ist ein Zug."
+
+
+async def test_a_reply_in_a_language_without_a_voice_is_written_and_one_sentence_says_so() -> None:
+    voice = Choir()
+    room = Room(face=Mask(), voice=voice, responder=German(), languages=frozenset({"en", "es"}))
+    await room.live(Joined(), Typed("Wohin?"))
+    assert voice.asked == [(UNVOICED["en"], "en")]
+    assert "".join(m.text for m in room.shown(ReplyDelta)).startswith("Das ist ein Zug. Er fährt")
+    assert b"".join(m.pcm for m in room.shown(Audio)) == b"".join(pcm(2400, k + 1) for k in range(5))
+    assert [m.words for m in room.shown(Audio) if m.words] == [], "the captions light no word that is not heard"
+    assert room.shown(Failed) == room.shown(Notice) == []
+    assert room.kept[-1].text.startswith("Das ist ein Zug.") and not room.kept[-1].cut
 
 
 async def test_an_interruption_stops_every_call_of_the_reply() -> None:

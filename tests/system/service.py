@@ -29,9 +29,11 @@ def process_of(url: str) -> int:
 
 
 @contextmanager
-def running(*arguments: str, within_s: float = 60.0, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+def running(
+    *arguments: str, within_s: float = 60.0, settings: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Iterator[str]:
     """`avatar run` with these arguments; gives the URL once it says that it is ready, and stops it afterwards."""
-    command = [sys.executable, "-c", "from serve_app.cli import main; raise SystemExit(main())", "run", *arguments]
+    command = [python, "-c", "from serve_app.cli import main; raise SystemExit(main())", "run", *arguments]
     nobodys = {
         "AVATAR_DOOR__KEYS": os.devnull,
         **os.environ,

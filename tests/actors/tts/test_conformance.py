@@ -13,6 +13,7 @@ import pytest
 from actors.tts import ENGINES, SKILLS
 from streaming.media import samples
 from streaming.stages import BadInput, Spoken, StageError
+from tests.actors.tts.kokoro.needs import speaks
 
 TEXT = "Hello there. Your train leaves at nine, from the second platform."
 
@@ -29,8 +30,21 @@ def xtts() -> Any:
     return tiny()
 
 
-MAKERS: dict[str, Callable[[], Any]] = {"hibari": hibari, "xtts": xtts}
-INSTALLED = [name for name in MAKERS if name != "xtts" or find_spec("TTS")]
+def kokoro() -> Any:
+    from actors.tts.kokoro.engine import Kokoro
+
+    return Kokoro()
+
+
+def polyglot() -> Any:
+    from actors.tts.polyglot import Polyglot
+
+    return Polyglot("hibari")
+
+
+MAKERS: dict[str, Callable[[], Any]] = {"hibari": hibari, "kokoro": kokoro, "polyglot": polyglot, "xtts": xtts}
+THERE = {"xtts": find_spec("TTS") is not None, "kokoro": speaks()}
+INSTALLED = [name for name in MAKERS if THERE.get(name, True)]
 
 
 @pytest.fixture(scope="module", params=INSTALLED)
@@ -118,7 +132,7 @@ async def test_a_language_that_it_does_not_speak_and_a_voice_that_there_is_not_a
 
 async def test_it_speaks_every_language_that_it_says(engine: Any) -> None:
     greetings = {"en": "Hello.", "es": "¿Qué hora es?", "zh": "你好，世界。"}
-    tried = [language for language in greetings if language in type(engine).languages]
+    tried = [language for language in greetings if language in engine.languages]
     assert "en" in tried
     for language in tried:
         assert samples(sound(await said(engine, greetings[language], language=language))) > 2_400

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from actors.tts.align import label_shift
-from actors.tts.hibari import BLOCK, LONGEST_CLIP, Hibari
+from actors.tts.blocks import BLOCK
+from actors.tts.hibari import LONGEST_CLIP, Hibari
 from streaming.media import samples
 from streaming.stages import BadInput, StageError
 

@@ -19,6 +19,7 @@ from serve_app.gateway.app import build_gateway
 from serve_app.gateway.house import House
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.persona import Cast, Persona
+from streaming.driving import UNVOICED
 from streaming.media import Unit
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
@@ -60,10 +61,12 @@ class Choir(Hum):
     def __init__(self) -> None:
         self.voices: list[str] = []
         self.languages: list[str] = []
+        self.texts: list[str] = []
 
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         self.voices.append(voice)
         self.languages.append(language)
+        self.texts.append(text)
         async for piece in super().speak(text, voice, language, seed):
             yield piece
 
@@ -221,6 +224,16 @@ def test_a_client_may_choose_what_the_voice_speaks_as_far_as_it_can() -> None:
         say(socket, "session.update", session={"avatar": {"language": ""}})
         asked(socket, "Hello?")
     assert room.choir.languages[0] == "es" and room.choir.languages[-1] == "en"
+
+
+def test_an_answer_in_a_language_without_a_voice_is_read_and_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gets the words; the voice says once, in a language that it has, that they are to be read."""
+    text = "Das ist ein Laden. Er öffnet um neun, und ich weiß nicht, warum das so ist."
+    room = Room(replace(CAST, languages=frozenset({"en"})))
+    monkeypatch.setattr(room.guide, "answer", lambda history: text)
+    with room.entered() as socket:
+        assert asked(socket, "Wann?") == text
+    assert room.choir.texts == [UNVOICED["en"]] and set(room.choir.languages) == {"en"}
 
 
 @pytest.mark.parametrize("voice", ["marin", "default", "unheard-of"])
