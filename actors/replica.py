@@ -17,6 +17,8 @@ from actors.caps import limit_torch
 from actors.engines import resolve
 from actors.gpus import Gpus
 from actors.measuring import Measures
+from actors.streams import counted, leased
+from streaming.calls import Envelope, enter
 from streaming.metrics import Record
 
 T = TypeVar("T")
@@ -60,12 +62,20 @@ class Replica:
         begun = clock()
         self.engine = resolve(stage, engine)(**arguments)
         record("avatar_model_load_seconds", clock() - begun, {"stage": stage})
+        self._stage = stage
+        self._record = record
         self._measures = Measures(record, [self.engine], gpus)
         self._watch = Watch(hung_s, clock, stage, record)
 
-    def over(self, stream: AsyncIterator[T], slack_s: float | None = None) -> AsyncGenerator[T]:
-        """``Watch.over``."""
-        return self._watch.over(stream, LONG_S if slack_s is None else slack_s)
+    async def over(self, stream: AsyncIterator[T], slack_s: float | None, call: Envelope) -> AsyncGenerator[T]:
+        """The same stream, as ``Watch.over`` has it, until the lease of ``call`` is over; then it raises LeaseOver."""
+        enter(call)
+        watched = self._watch.over(stream, LONG_S if slack_s is None else slack_s)
+        with counted(self._stage, "replica", self._record) as count:
+            async with aclosing(leased(watched, self._stage, call.lease_s)) as items:
+                async for item in items:
+                    count.saw(item)
+                    yield item
 
     def check(self) -> None:
         """Record what is to be recorded from time to time.
