@@ -73,7 +73,7 @@ async def opened(
     with counted(stage, "caller", record) as count:
         response = open(envelope)
         try:
-            async with aclosing(_until_late(aiter(response), stage, envelope.lease_s)) as items:
+            async with aclosing(_until_late(_answers(response), stage, envelope.lease_s)) as items:
                 async for item in items:
                     count.saw(item)
                     yield item
@@ -110,6 +110,33 @@ async def leased(stream: AsyncGenerator[T], stage: str, lease_s: float) -> Async
             if closing:
                 await closing[0]
                 raise _over(stage, lease_s)
+
+
+async def _answers(response: Response) -> AsyncGenerator[Any]:
+    """What the response gives. The first answer is waited for in a task of its own, which our being cancelled spares.
+
+    Serve's ``cancel`` forgets a call whose replica was found just now and that has not been looked at since; its
+    producer would run until its lease is over. That task looks at it, if we let it run once more.
+    """
+    items = aiter(response)
+    first = asyncio.create_task(_next(items))
+    try:
+        item = await asyncio.shield(first)
+    except StopAsyncIteration:
+        return
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)
+        raise
+    finally:
+        first.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, whatever it is
+        first.cancel()
+    yield item
+    async for item in items:
+        yield item
+
+
+async def _next(items: AsyncIterator[T]) -> T:
+    return await anext(items)
 
 
 async def _until_late(stream: AsyncIterator[T], stage: str, lease_s: float) -> AsyncGenerator[T]:
