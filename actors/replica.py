@@ -16,8 +16,11 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from actors.caps import limit_torch
 from actors.engines import resolve
 from actors.gpus import Gpus
+from actors.lines import write_as_told
 from actors.measuring import Measures
 from actors.streams import counted, leased
+from actors.tracing import check as check_tracing
+from actors.tracing import worked
 from streaming.calls import Envelope, enter
 from streaming.metrics import Record
 
@@ -58,6 +61,8 @@ class Replica:
 
         Raises what an engine raises that cannot load, UnknownEngine for one that there is not.
         """
+        write_as_told()
+        check_tracing()
         limit_torch()
         begun = clock()
         self.engine = resolve(stage, engine)(**arguments)
@@ -71,7 +76,7 @@ class Replica:
         """The same stream, as ``Watch.over`` has it, until the lease of ``call`` is over; then it raises LeaseOver."""
         enter(call)
         watched = self._watch.over(stream, LONG_S if slack_s is None else slack_s)
-        with counted(self._stage, "replica", self._record) as count:
+        with worked(call, self._stage), counted(self._stage, "replica", self._record) as count:
             async with aclosing(leased(watched, self._stage, call.lease_s)) as items:
                 async for item in items:
                     count.saw(item)

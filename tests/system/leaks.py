@@ -33,7 +33,7 @@ from tests.system.endless import STAGES, deployments
 TOGETHER = 24
 LONGEST_S = 0.4
 LEASE_S = 3.0
-"""Of the one who is killed."""
+"""Far longer than any of these calls is let live."""
 GONE_S = 2.0
 """After a lease, or an interruption, until nothing runs: a step, and what a busy machine needs."""
 
@@ -78,6 +78,7 @@ async def interruptions(count: int) -> None:
 
     async def one(stage: str, after_s: float, leaves: bool) -> None:
         async with gate:
+            enter(Envelope("random", 1, stage, "", LEASE_S))
             await interrupted(calls[stage](), after_s, leaves)
 
     async with asyncio.TaskGroup() as group:
@@ -138,14 +139,15 @@ async def measured(count: int) -> dict[str, Any]:
     await interruptions(count)
     over = time.monotonic()
     after = await quiet(GONE_S)
-    steps = sum(one["steps"] for one in after.values())
+    later = await quiet(LEASE_S)
     await asyncio.sleep(0.2)
-    more = sum(one["steps"] for one in (await told()).values()) - steps
+    still = {name: one["steps"] - later[name]["steps"] for name, one in (await told()).items()}
     kill_s = await kill_a_caller()
     return {
         "mode": "throughput" if RAY_SERVE_THROUGHPUT_OPTIMIZED else "default",
         "after": after,
-        "more": more,
+        "later": later,
+        "still": still,
         "after_kill": await told(),
         "seconds": {"start": ready - begun, "interruptions": over - ready, "kill": kill_s},
     }
