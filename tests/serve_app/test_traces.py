@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -134,9 +136,11 @@ async def test_two_turns_are_two_traces(kept: InMemorySpanExporter, monkeypatch:
 
 
 async def test_spans_say_what_the_field_says_and_nothing_that_was_said(
-    kept: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+    kept: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     await live(monkeypatch, (Typed(SECRET),))
+    assert "Ottokar" not in caplog.text
     spans = {span.name: dict(span.attributes or {}) for span in kept.get_finished_spans()}
     llm, tts = spans["llm"], spans["tts"]
     assert llm["gen_ai.operation.name"] == "chat"
@@ -185,6 +189,33 @@ def test_a_file_gets_a_line_for_each_span(tmp_path: Path) -> None:
     one, two = map(json.loads, file.read_text().splitlines())
     assert (one["name"], one["context"]["trace_id"]) == ("one", "0x0af7651916cd43dd8448eb211c80319c")
     assert one["parent_id"] == "0xb7ad6b7169203331" and two["parent_id"] is None
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what it is sent and keeps it."""
+
+    got: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        self.got.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_a_collector_gets_spans_over_http() -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otlp is not installed here")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        processor = tracing._processor(f"http://127.0.0.1:{server.server_port}/v1/traces")
+        tracing.tracer_of(processor, "test").start_span("a turn").end()
+        processor.force_flush()
+        processor.shutdown()
+        server.shutdown()
+    [(path, body)] = Collector.got
+    assert path == "/v1/traces" and b"a turn" in body
 
 
 def test_an_endpoint_that_cannot_be_used_is_told_before_anybody_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
