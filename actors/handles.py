@@ -14,6 +14,7 @@ import actors.serving  # noqa: F401  # before ray
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -28,7 +29,10 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
+from actors.metering import recorder
+from actors.streams import Response, opened
 from actors.tts.voices import VoiceAbsent, VoiceUnknown, find, here, may_be
+from streaming.calls import Envelope
 from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, FramePacket
 from streaming.stages import (
     Avatar,
@@ -166,32 +170,22 @@ def connect(application: str, deployment: str | None = None) -> DeploymentHandle
 
 
 class _Call:
-    """A streaming method of a deployment that cleans up after itself."""
+    """A streaming method of a deployment; calls of one session meet the same replica where its router looks at that."""
 
     def __init__(self, stage: str, handle: DeploymentHandle, method: str) -> None:
         self._stage = stage
         self._method = getattr(handle.options(stream=True), method)
 
-    async def stream(self, size: int, what: str, *arguments: Any) -> AsyncGenerator[Any]:
+    def stream(self, size: int, what: str, *arguments: Any) -> AsyncGenerator[Any]:
         """The answers to ``arguments``, of ``size`` bytes; ``what`` they are is said if that is too much."""
-        if size > MOST:
-            raise BadInput(f"{self._stage} takes {MOST / 1e6:.1f} MB at once, not {what}")
-        response = self._method.remote(*arguments)
-        try:
-            async for item in response:
-                yield item
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise StageLost(f"{self._stage} stopped in the middle of a call") from None
-        except Exception as error:
-            told = _told(self._stage, error)
-            if told is error:
-                raise
-            raise told from error
-        finally:
-            response.cancel()  # nothing else would stop the producer: not leaving the loop, not dropping the response
+
+        def call(envelope: Envelope) -> Response:
+            if size > MOST:
+                raise BadInput(f"{self._stage} takes {MOST / 1e6:.1f} MB at once, not {what}")
+            method = self._method.options(session_id=envelope.session) if envelope.session else self._method
+            return method.remote(*arguments, call=envelope)
+
+        return opened(self._stage, call, partial(_told, self._stage), recorder().record)
 
 
 def _told(stage: str, error: Exception) -> Exception:

@@ -16,7 +16,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from actors.caps import limit_torch
 from actors.engines import resolve
 from actors.gpus import Gpus
+from actors.lines import write_as_told
 from actors.measuring import Measures
+from actors.streams import counted, leased
+from actors.tracing import check as check_tracing
+from actors.tracing import worked
+from streaming.calls import Envelope, enter
 from streaming.metrics import Record
 
 T = TypeVar("T")
@@ -56,16 +61,26 @@ class Replica:
 
         Raises what an engine raises that cannot load, UnknownEngine for one that there is not.
         """
+        write_as_told()
+        check_tracing()
         limit_torch()
         begun = clock()
         self.engine = resolve(stage, engine)(**arguments)
         record("avatar_model_load_seconds", clock() - begun, {"stage": stage})
+        self._stage = stage
+        self._record = record
         self._measures = Measures(record, [self.engine], gpus)
         self._watch = Watch(hung_s, clock, stage, record)
 
-    def over(self, stream: AsyncIterator[T], slack_s: float | None = None) -> AsyncGenerator[T]:
-        """``Watch.over``."""
-        return self._watch.over(stream, LONG_S if slack_s is None else slack_s)
+    async def over(self, stream: AsyncIterator[T], slack_s: float | None, call: Envelope) -> AsyncGenerator[T]:
+        """The same stream, as ``Watch.over`` has it, until the lease of ``call`` is over; then it raises LeaseOver."""
+        enter(call)
+        watched = self._watch.over(stream, LONG_S if slack_s is None else slack_s)
+        with worked(call, self._stage), counted(self._stage, "replica", self._record) as count:
+            async with aclosing(leased(watched, self._stage, call.lease_s)) as items:
+                async for item in items:
+                    count.saw(item)
+                    yield item
 
     def check(self) -> None:
         """Record what is to be recorded from time to time.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ async def stepping(make: Callable[[], Iterator[T]], executor: Executor) -> Async
     same executor after the step that is under way. An exception of the iterator is raised here unchanged.
     """
     loop = asyncio.get_running_loop()
+    context = copy_context()  # so that a line of the log knows whom the step is for
     steps: Iterator[T] | None = None
 
     def step() -> object:
@@ -38,7 +40,7 @@ async def stepping(make: Callable[[], Iterator[T]], executor: Executor) -> Async
             stop()
 
     try:
-        while (item := await loop.run_in_executor(executor, step)) is not _END:
+        while (item := await loop.run_in_executor(executor, context.run, step)) is not _END:
             yield item  # type: ignore[misc]  # _END is excluded above
     finally:
-        executor.submit(close)
+        executor.submit(context.run, close)

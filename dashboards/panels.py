@@ -179,6 +179,16 @@ STAGES = Dashboard(
             (Query("sum by (stage) (avatar_calls_active)", "{{stage}}"),),
         ),
         Panel(
+            "Streams a minute",
+            "Opened at callers and replicas, and how they ended. Cancelled: interruptions. Leased: a caller that died.",
+            "short",
+            (
+                Query(
+                    f"60 * ({rate('avatar_streams_total', 'stage, side, outcome')})", "{{stage}} {{side}} {{outcome}}"
+                ),
+            ),
+        ),
+        Panel(
             "Worked on at once",
             "Median size of a batch, by stage.",
             "short",

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from actors.data import data_folder
+from actors.lines import Format
 
 Together = Literal["asr", "tts", "face"]
 
@@ -182,6 +183,29 @@ class Doorway(BaseModel):
     """Pages of other hosts that may speak to the service: ``https://example.org``."""
     messages: float = Field(default=400.0, gt=0)
     """Messages a second from a connection without a key; twice as many may come in one burst. A key has its own."""
+
+
+class Log(BaseModel):
+    """How lines of the log are written; AVATAR_LOG=json alone says the format too."""
+
+    model_config = _STRICT
+
+    format: Format = "text"
+    """``json``: an object a line, with session, turn and stage."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _format_alone(cls, given: Any) -> Any:
+        return {"format": given} if isinstance(given, str) else given
+
+
+class Tracing(BaseModel):
+    """Where a trace of each turn goes."""
+
+    model_config = _STRICT
+
+    endpoint: str = Field(default="", pattern="^$|^https?://.|^file:///.")
+    """``http://HOST:4318/v1/traces`` (a collector; extra ``otlp``) or ``file:///FILE``; empty: nowhere."""
 
 
 class Storage(BaseModel):

@@ -14,10 +14,12 @@ from typing import Any
 
 from actors.caps import variables
 from actors.engines import engines
+from actors.lines import FORMAT
 from actors.serving import ENVIRONMENT
+from actors.tracing import ENDPOINT
 from serve_app.app import NO_FACE, choices
 from serve_app.files import whole
-from serve_app.groups import Cluster, Share
+from serve_app.groups import Share
 from serve_app.scaling import RULES
 from serve_app.settings import DEFAULT, Settings, load
 
@@ -25,6 +27,11 @@ log = logging.getLogger(__name__)
 
 APPLICATION = "serve_app.cluster:application"
 POLICY = "serve_app.scaling:Policy"
+
+CACHING = ("tts", "face", "gpu")
+BY_SESSION = "ray.serve.experimental.consistent_hash_router:ConsistentHashRouter"
+FALLBACK = {"num_fallback_replicas": 2}
+"""A session whose replica is full is served by the next one: it misses a cache, and nobody waits."""
 
 MPS = {"CUDA_MPS_PIPE_DIRECTORY": "/tmp/nvidia-mps", "CUDA_MPS_LOG_DIRECTORY": "/tmp/nvidia-mps-log"}
 """Where clients of NVIDIA MPS find its daemon, which must be started with the same two variables."""
@@ -42,7 +49,8 @@ def options(settings: Settings, name: str) -> dict[str, Any]:
         "health_check_period_s": 1.0,  # Serve learns of a death only by the next check
         "health_check_timeout_s": 10.0,
         "max_constructor_retry_count": 2,
-        "ray_actor_options": _actor(settings.ray, share),
+        "ray_actor_options": _actor(settings, share),
+        **_routed(name, share),
     }
     if name != "gateway":
         return common
@@ -74,10 +82,21 @@ def _each(name: str, share: Share) -> float:
     return RULES[name].each if name == "gateway" else share.ongoing
 
 
-def _actor(ray: Cluster, share: Share) -> dict[str, Any]:
-    seen = variables(share.caps.model_dump()) | (MPS if ray.mps else {}) if share.gpus else {"CUDA_VISIBLE_DEVICES": ""}
-    hidden = {"runtime_env": {"env_vars": seen}} if seen else {}
-    return {"num_cpus": share.cpus, "num_gpus": share.gpus, **hidden}
+def _routed(name: str, share: Share) -> dict[str, Any]:
+    """Calls of a session meet one replica, whose caches (voices, avatars, an encoder) know it; never must they."""
+    if name not in CACHING or share.largest < 2:
+        return {}
+    return {"request_router_config": {"request_router_class": BY_SESSION, "request_router_kwargs": FALLBACK}}
+
+
+def _actor(settings: Settings, share: Share) -> dict[str, Any]:
+    mps = MPS if settings.ray.mps else {}
+    seen = variables(share.caps.model_dump()) | mps if share.gpus else {"CUDA_VISIBLE_DEVICES": ""}
+    told = {FORMAT: settings.log.format} if "log" in settings.model_fields_set else {}
+    if settings.tracing.endpoint:
+        told[ENDPOINT] = settings.tracing.endpoint
+    environment = {"runtime_env": {"env_vars": {**seen, **told}}} if seen or told else {}
+    return {"num_cpus": share.cpus, "num_gpus": share.gpus, **environment}
 
 
 # ---- for `serve deploy` ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from actors.lines import write
 from actors.measuring import Measures
 from serve_app.app import build_stages
 from serve_app.errors import UserError
@@ -27,6 +28,7 @@ from serve_app.instruments import Instruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
 from serve_app.settings import Settings, load
+from serve_app.traces import usable
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +41,10 @@ def main(*, local: bool, profile: str | None, host: str | None = None, port: int
     Raises UserError if it cannot start: the port is taken, a setting or a model is wrong, or others could come in
     without a key.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     wished = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(profile, gateway=wished) if wished else load(profile)
+    write(settings.log.format)
     Door.of(settings.door, settings.gateway.host)  # says so at once if others could come in without a key
     cast_of(settings)  # or if a persona is wrong
     begun = time.monotonic()
@@ -80,6 +82,7 @@ async def _local(settings: Settings, say: Say) -> None:
             Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking)),
             archive=kept,
             cast=cast,
+            tracing=usable(settings.tracing.endpoint),
             about=settings.about(),
         )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))

@@ -10,13 +10,14 @@ import os
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -30,12 +31,14 @@ from serve_app.groups import (
     Doorway,
     Gateway,
     Language,
+    Log,
     Picture,
     Recognition,
     Speech,
     Stage,
     Storage,
     Timing,
+    Tracing,
     Turn,
 )
 from serve_app.planning import paced, planner_of
@@ -74,6 +77,8 @@ class Settings(BaseSettings):
     door: Doorway = Doorway()
     persona: Characters = Characters()
     store: Storage = Storage()
+    log: Annotated[Log, NoDecode] = Log()
+    tracing: Tracing = Tracing()
     ray: Cluster = Cluster()
 
     @classmethod

@@ -128,6 +128,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("avatar_sessions_rejected_total", "counter", "Clients that were not let in", ("reason",)),
     Metric("avatar_websocket_bytes_total", "counter", "Bytes of messages over sockets", ("direction",)),
     Metric("avatar_queue_depth", "gauge", "Items that wait now, in all queues of that name", ("queue",)),
+    Metric(
+        "avatar_streams_total",
+        "counter",
+        "Streams between processes that were opened, and how they ended: ended, cancelled, failed or leased out",
+        ("stage", "side", "outcome"),
+    ),
     Metric("avatar_calls_active", "gauge", "Calls that a stage's replicas work on now", ("stage",)),
     Metric(
         "avatar_queue_wait_seconds",

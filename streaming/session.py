@@ -16,6 +16,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, assert_never
 
+from streaming.calls import LEASES, Envelope, Order, Tracing, Untraced, enter
 from streaming.channel import Channel, ChannelClosed
 from streaming.commands import (
     Animate,
@@ -126,6 +127,7 @@ class Session:
         driving: Driving | None = None,
         memory: Memory | None = None,
         journal: Callable[[Event, list[Command]], None] | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """``client`` must not wait for the network: the whole conversation would wait with it.
 
@@ -139,6 +141,7 @@ class Session:
         self._driving = driving or Driving()
         self._memory = memory
         self._journal = journal
+        self._tracing = tracing or Untraced()
         self._inbox: Channel[Event] = Channel("session inbox", INBOX)
         self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
         self._partial: asyncio.Task[None] | None = None
@@ -206,11 +209,11 @@ class Session:
                     self._judging.cancel()
                 self._judging = asyncio.create_task(self._judge(command), name="judge")
             case Ask():
-                self._call(command.turn, "llm", self._ask(command))
+                self._call(command, command.turn, "llm", self._ask(command))
             case Speak():
-                self._call(command.turn, "tts", self._speak(command))
+                self._call(command, command.turn, "tts", self._speak(command))
             case Animate():
-                self._call(command.turn, "face", self._animate(command))
+                self._call(command, command.turn, "face", self._animate(command))
             case Remember(item, after):
                 if self._memory:
                     await self._memory.remember(item, after)
@@ -232,8 +235,8 @@ class Session:
 
     # ---- calls ---------------------------------------------------------------------------------------------
 
-    def _call(self, turn: int, stage: StageName, work: AsyncGenerator[Event]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._report(turn, stage, work), name=f"{stage} {turn}")
+    def _call(self, order: Order, turn: int, stage: StageName, work: AsyncGenerator[Event]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._report(order, turn, stage, work), name=f"{stage} {turn}")
         self._calls[turn].add(task)
         task.add_done_callback(lambda done: self._forget(turn, done))
         return task
@@ -244,11 +247,14 @@ class Session:
         if not calls:
             self._calls.pop(turn, None)
 
-    async def _report(self, turn: int, stage: StageName, work: AsyncGenerator[Event]) -> None:
+    async def _report(self, order: Order, turn: int, stage: StageName, work: AsyncGenerator[Event]) -> None:
         """Tell the conversation what a call answers, and how it failed if it did."""
         failed: StageFailed | None = None
+        traced = self._tracing.call(stage, order)
+        enter(Envelope(self._conversation.session, turn, stage, traced.trace, LEASES[stage]))
         try:
             async for event in work:
+                traced.saw(event)
                 await self._inbox.put(event)
         except TimeoutError:
             failed = StageFailed(turn, stage, f"{stage} gave no answer in time; try again, or look at its log")
@@ -261,6 +267,7 @@ class Session:
             failed = StageFailed(turn, stage, f"{stage} broke: {type(error).__name__}: {error}")
         finally:
             await work.aclose()
+            traced.end(failed.reason if failed else "")
         if failed:
             await self._inbox.put(replace(failed, instead=self._driving.excuse()) if stage == "llm" else failed)
 
@@ -272,7 +279,7 @@ class Session:
         """A final makes a partial that is still being worked on worthless."""
         if order.final and self._partial:
             self._partial.cancel()
-        task = self._call(0, "asr", self._listen(order))
+        task = self._call(order, 0, "asr", self._listen(order))
         self._partial = None if order.final else task
 
     async def _listen(self, order: Transcribe) -> AsyncGenerator[Event]:

@@ -14,6 +14,7 @@ from ray import serve
 
 from actors.metering import recorder
 from actors.replica import Replica
+from streaming.calls import ALONE, Envelope
 from streaming.stages import Transcriber, Transcript
 
 HUNG_S = 60.0
@@ -28,11 +29,18 @@ class Recognition:
         self._engine: Transcriber = self._replica.engine
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
+        self,
+        pcm16k: bytes,
+        language: str | None,
+        final: bool,
+        words: bool = False,
+        hints: str = "",
+        *,
+        call: Envelope = ALONE,
     ) -> AsyncIterator[Transcript]:
         """``streaming.stages.Transcriber.transcribe``."""
-        call = self._engine.transcribe(pcm16k, language, final, words, hints)
-        async with aclosing(self._replica.over(call)) as transcripts:
+        stream = self._engine.transcribe(pcm16k, language, final, words, hints)
+        async with aclosing(self._replica.over(stream, None, call)) as transcripts:
             async for transcript in transcripts:
                 yield transcript
 

@@ -17,6 +17,7 @@ from ray import serve
 
 from actors.metering import recorder
 from actors.replica import Replica, grouped
+from streaming.calls import ALONE, Envelope
 from streaming.media import FramePacket
 from streaming.stages import Avatar, Face, FaceState, Span
 
@@ -38,10 +39,10 @@ class Picture:
         self._engine: Face = self._replica.engine
 
     async def animate(
-        self, span: Span, avatar: Avatar, state: FaceState | None
+        self, span: Span, avatar: Avatar, state: FaceState | None, *, call: Envelope = ALONE
     ) -> AsyncIterator[list[FramePacket | FaceState]]:
         """``streaming.stages.Face.animate``, in lists: the first picture alone, then up to four together."""
-        items = self._replica.over(self._engine.animate(span, avatar, state), span.slack_ms / 1000)
+        items = self._replica.over(self._engine.animate(span, avatar, state), span.slack_ms / 1000, call)
         async with aclosing(grouped(items, TOGETHER, _size, FULL)) as groups:
             async for group in groups:
                 yield group

@@ -20,6 +20,7 @@ from ray import serve
 from actors.asr.deployment import Recognition
 from actors.face.deployment import Picture
 from actors.tts.deployment import Speech
+from streaming.calls import ALONE, Envelope
 from streaming.media import FramePacket
 from streaming.stages import Avatar, FaceState, Span, Spoken, Transcript
 
@@ -37,26 +38,41 @@ class Shared:
             self._stages[stage] = await asyncio.to_thread(STAGES[stage], engine, arguments)
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
+        self,
+        pcm16k: bytes,
+        language: str | None,
+        final: bool,
+        words: bool = False,
+        hints: str = "",
+        *,
+        call: Envelope = ALONE,
     ) -> AsyncIterator[Transcript]:
         """``streaming.stages.Transcriber.transcribe``."""
-        async with aclosing(self._stages["asr"].transcribe(pcm16k, language, final, words, hints)) as transcripts:
+        stream = self._stages["asr"].transcribe(pcm16k, language, final, words, hints, call=call)
+        async with aclosing(stream) as transcripts:
             async for transcript in transcripts:
                 yield transcript
 
     async def speak(
-        self, text: str, voice: str, language: str, seed: int, recording: bytes | None = None
+        self,
+        text: str,
+        voice: str,
+        language: str,
+        seed: int,
+        recording: bytes | None = None,
+        *,
+        call: Envelope = ALONE,
     ) -> AsyncIterator[Spoken]:
         """``actors.tts.deployment.Speech.speak``."""
-        async with aclosing(self._stages["tts"].speak(text, voice, language, seed, recording)) as pieces:
+        async with aclosing(self._stages["tts"].speak(text, voice, language, seed, recording, call=call)) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def animate(
-        self, span: Span, avatar: Avatar, state: FaceState | None
+        self, span: Span, avatar: Avatar, state: FaceState | None, *, call: Envelope = ALONE
     ) -> AsyncIterator[list[FramePacket | FaceState]]:
         """``streaming.stages.Face.animate``, in lists."""
-        async with aclosing(self._stages["face"].animate(span, avatar, state)) as groups:
+        async with aclosing(self._stages["face"].animate(span, avatar, state, call=call)) as groups:
             async for group in groups:
                 yield group
 

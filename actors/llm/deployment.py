@@ -14,6 +14,7 @@ from ray import serve
 
 from actors.metering import recorder
 from actors.replica import Replica
+from streaming.calls import ALONE, Envelope
 from streaming.stages import History, Responder, TextDelta, Tool, ToolCall, Usage
 
 HUNG_S = 120.0
@@ -28,10 +29,11 @@ class Language:
         self._engine: Responder = self._replica.engine
 
     async def reply(
-        self, history: History, instructions: str, tools: Sequence[Tool]
+        self, history: History, instructions: str, tools: Sequence[Tool], *, call: Envelope = ALONE
     ) -> AsyncIterator[TextDelta | ToolCall | Usage]:
         """``streaming.stages.Responder.reply``."""
-        async with aclosing(self._replica.over(self._engine.reply(history, instructions, tools))) as pieces:
+        stream = self._engine.reply(history, instructions, tools)
+        async with aclosing(self._replica.over(stream, None, call)) as pieces:
             async for piece in pieces:
                 yield piece
 

@@ -14,6 +14,7 @@ from ray import serve
 
 from actors.metering import recorder
 from actors.replica import Replica
+from streaming.calls import ALONE, Envelope
 from streaming.stages import Spoken, StageError, Voice
 
 HUNG_S = 30.0
@@ -28,7 +29,14 @@ class Speech:
         self._engine: Voice = self._replica.engine
 
     async def speak(
-        self, text: str, voice: str, language: str, seed: int, recording: bytes | None = None
+        self,
+        text: str,
+        voice: str,
+        language: str,
+        seed: int,
+        recording: bytes | None = None,
+        *,
+        call: Envelope = ALONE,
     ) -> AsyncIterator[Spoken]:
         """``streaming.stages.Voice.speak``; engines yield 100-200 ms a piece, 5-10 kB, which is a good message.
 
@@ -36,7 +44,8 @@ class Speech:
         """
         if recording is not None:
             self._learn(recording)
-        async with aclosing(self._replica.over(self._engine.speak(text, voice, language, seed))) as pieces:
+        stream = self._engine.speak(text, voice, language, seed)
+        async with aclosing(self._replica.over(stream, None, call)) as pieces:
             async for piece in pieces:
                 yield piece
 

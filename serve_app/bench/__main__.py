@@ -19,6 +19,7 @@ from serve_app.bench import roundtrip as round_trip
 from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
 from serve_app.bench.gateway import gateway
+from serve_app.bench.hop import hop
 from serve_app.bench.latency import added, latency
 from serve_app.bench.recognition import recognition
 from serve_app.bench.rendering import face_stage, rendering
@@ -31,8 +32,8 @@ from serve_app.settings import load
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
 NAMES = (
-    "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "barge",
-    "silence", "vocoder", "roundtrip", "browser", "soak", "sampler", "ditto",
+    "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "hop",
+    "barge", "silence", "vocoder", "roundtrip", "browser", "soak", "sampler", "ditto",
 )  # fmt: skip
 BROWSED = {"browser", "soak"}
 
@@ -58,6 +59,8 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:
         yield await gateway(quick=quick)
+    if "hop" in names:
+        yield await hop(quick=quick)
     if "vocoder" in names:
         yield vocoder(quick=quick)
     if "roundtrip" in names and not round_trip.possible():

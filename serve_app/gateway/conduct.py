@@ -15,6 +15,7 @@ from serve_app.gateway.items import Items
 from serve_app.gateway.ladder import Asked, Response
 from serve_app.gateway.wishes import ClientError, Wishes, usual_detection
 from serve_app.persona import AvatarUnknown, Cast, Persona, PersonaUnknown
+from streaming.events import Event, SpeechEnded, SpeechStarted
 from streaming.pace import Pace
 from streaming.session import Driving
 from streaming.stages import Avatar
@@ -134,6 +135,13 @@ class Conduct:
             if was != is_now:
                 raise ClientError("too_late", f"choose the {what} before the first word")
         self.wishes = now[0]
+
+    def happened(self, event: Event) -> None:
+        """When the person spoke: the messages that tell of it come later."""
+        if isinstance(event, SpeechStarted):
+            self.spoke_from = event.at
+        elif isinstance(event, SpeechEnded):
+            self.spoke_until = event.at
 
     def driving(self, usual: Driving) -> Driving:
         """What goes with every call of a stage: what the client chose itself counts more than the persona."""

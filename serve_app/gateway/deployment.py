@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 import uvicorn
 from ray import serve
 
+from actors.lines import OURS, write
 from actors.measuring import Measures
 from serve_app.app import remote_stages
 from serve_app.gateway.admission import Admission, Limits
@@ -29,6 +30,7 @@ from serve_app.instruments import RayInstruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
 from serve_app.settings import Settings
+from serve_app.traces import usable
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class GatewayReplica:
         Raises OSError if the port is taken by somebody else, RuntimeError if the server does not start, StoreError if
         the conversation store cannot be opened, UserError if others could reach it without a key or a persona is wrong.
         """
+        write(settings.log.format, *OURS)
         door = Door.of(settings.door, settings.gateway.host)
         self._open = AsyncExitStack()
         kept = await self._open.enter_async_context(archive(settings.store, owner=f"replica {uuid.uuid4().hex}"))
@@ -60,6 +63,7 @@ class GatewayReplica:
             Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking)),
             archive=kept,
             cast=cast_of(settings),
+            tracing=usable(settings.tracing.endpoint),
             about=settings.about(),
         )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))

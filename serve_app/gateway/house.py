@@ -10,6 +10,7 @@ from serve_app.gateway.admission import Admission
 from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
 from serve_app.persona import Cast
+from serve_app.traces import NoTurns, Turns, turns_of
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 
@@ -27,8 +28,14 @@ class House:
     """None: nothing is kept."""
     cast: Cast = field(default_factory=Cast)
     """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
+    tracing: str = ""
+    """Where spans go (serve_app/traces.py); empty: nothing is traced."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What everybody may know of how the service is set up."""
+
+    def turns(self, session: str) -> Turns | NoTurns:
+        """What traces a conversation."""
+        return turns_of(self.tracing, session)
 
     @property
     def instruments(self) -> Recording:

@@ -32,9 +32,10 @@ from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Keeper
 from serve_app.planning import described
 from serve_app.store import StaleEpoch
+from streaming.calls import Envelope, enter
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
-from streaming.events import Event, Joined, Left, Requested, SpeechEnded, SpeechStarted
+from streaming.events import Event, Joined, Left, Requested
 from streaming.meter import Meter
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Session, ticking
@@ -300,9 +301,12 @@ class Connection:
         keeper = self._keeper = archive.keeper(self._id, header, epoch) if archive else None
         log = self._log = resuming.Log(keeper, first_order) if keeper and self._own else None
 
+        turns = self._turns = self._house.turns(self._id)
+
         def seen(event: Event, commands: list[Command]) -> None:
             meter(event, commands)
-            self._spoken(event)
+            turns(event, commands)
+            self._conduct.happened(event)
             if log:
                 log.happened(event, commands)
             if keeper:
@@ -310,18 +314,13 @@ class Connection:
 
         stages = replace(self._house.stages, avatar=self._conduct.avatar)
         driving = self._conduct.driving(self._house.driving)
-        self._session = Session(conversation, stages, self._tell, driving=driving, memory=keeper, journal=seen)
+        hooks: Any = {"memory": keeper, "journal": seen, "tracing": turns}
+        self._session = Session(conversation, stages, self._tell, driving=driving, **hooks)
         self._running = asyncio.create_task(self._run(self._session, first), name=f"session {self._id}")
         return self._session
 
-    def _spoken(self, event: Event) -> None:
-        """When the person spoke: the messages that tell of it come later."""
-        if isinstance(event, SpeechStarted):
-            self._conduct.spoke_from = event.at
-        elif isinstance(event, SpeechEnded):
-            self._conduct.spoke_until = event.at
-
     async def _run(self, session: Session, first: Event) -> None:
+        enter(Envelope(self._id))
         record = self._house.instruments.record
         record("avatar_sessions_total", 1, {})
         record("avatar_sessions_active", 1, {})
@@ -341,6 +340,7 @@ class Connection:
         finally:
             record("avatar_sessions_active", -1, {})
             self._meter.close()
+            self._turns.close()
             if self._keeper:
                 await self._keeper.end(over=self._over)
 

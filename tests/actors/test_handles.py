@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import grpc
@@ -21,6 +22,7 @@ import actors.replica
 import actors.tts.deployment
 from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice
 from actors.tts import voices
+from streaming.calls import Envelope, enter
 from streaming.media import FRAME, MIC_RATE
 from streaming.stages import Avatar, BadInput, FaceState, Said, Span, Spoken, StageError, StageLost, TextDelta
 from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
@@ -62,17 +64,35 @@ class Handle:
     def __init__(self, response: Response) -> None:
         self.response = response
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.sealed: list[tuple[str, Envelope | None]] = []
+        """Session by which each was routed, and its envelope."""
 
     def options(self, *, stream: bool) -> Handle:
         assert stream
         return self
 
     def __getattr__(self, method: str) -> Any:
-        return type("Method", (), {"remote": lambda _, *given: self._called(method, given)})()
+        return Method(self, method)
 
-    def _called(self, method: str, given: tuple[Any, ...]) -> Response:
+    def called(self, method: str, given: tuple[Any, ...]) -> Response:
         self.calls.append((method, given))
         return self.response
+
+
+@dataclass
+class Method:
+    """One of its methods."""
+
+    handle: Handle
+    name: str
+    session: str = ""
+
+    def options(self, *, session_id: str) -> Method:
+        return replace(self, session=session_id)
+
+    def remote(self, *given: Any, call: Envelope | None = None) -> Response:
+        self.handle.sealed.append((self.session, call))
+        return self.handle.called(self.name, given)
 
 
 def voice(response: Response) -> RemoteVoice:
@@ -158,6 +178,24 @@ async def test_a_deadline_cancels_the_producer_and_stays_a_deadline() -> None:
         async with asyncio.timeout(0):
             await anext(stream)
     assert response.cancelled == 1
+
+
+async def test_a_call_that_is_not_over_when_its_lease_is_is_given_up() -> None:
+    response = Response(["one"], hang=True)
+    enter(Envelope(lease_s=0.0))
+    with pytest.raises(StageError, match="a call of tts was not over after 0 s, its lease"):
+        assert [_ async for _ in voice(response).speak("Hello", "default", "en", 1)]
+    assert response.cancelled == 1
+
+
+async def test_a_call_takes_its_envelope_along_and_is_routed_by_its_session() -> None:
+    handle = Handle(Response(["one"]))
+    speaks = RemoteVoice(cast(DeploymentHandle, handle))
+    assert [_ async for _ in speaks.speak("Hello", "default", "en", 1)] == ["one"]
+    ours = Envelope("films", 7, "tts", "00-1-2-01", 9.0)
+    enter(ours)
+    assert [_ async for _ in speaks.speak("Hello", "default", "en", 1)] == ["one"]
+    assert handle.sealed == [("", Envelope()), ("films", ours)]
 
 
 # ---- what does not fit -------------------------------------------------------------------------------------

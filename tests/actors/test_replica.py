@@ -12,6 +12,7 @@ import pytest
 
 from actors.gpus import Gpu
 from actors.replica import Hung, Replica, Watch, grouped
+from streaming.calls import Envelope
 from streaming.metrics import Reading
 from streaming.stages import StageLost
 
@@ -154,15 +155,18 @@ def loaded(
 
 async def test_loading_waiting_and_working_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     replica, clock, recorded = loaded(monkeypatch, Engine, [])
-    stream = replica.over(replica.engine.count(2))
+    stream = replica.over(replica.engine.count(2), None, Envelope())
     assert recorded == [("avatar_model_load_seconds", 3.0, {"stage": "tts"})]
     clock.now += 0.25
     await anext(stream)
     await stream.aclose()
+    of_stream = {"stage": "tts", "side": "replica"}
     assert recorded[1:] == [
+        ("avatar_streams_total", 1, {**of_stream, "outcome": "opened"}),
         ("avatar_calls_active", 1, {"stage": "tts"}),
         ("avatar_queue_wait_seconds", 0.0, {"stage": "tts"}),
         ("avatar_calls_active", -1, {"stage": "tts"}),
+        ("avatar_streams_total", 1, {**of_stream, "outcome": "cancelled"}),
     ], "the wait begins when the engine is asked"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -181,3 +182,21 @@ def test_a_config_with_mps_says_how_its_daemon_is_started(monkeypatch: pytest.Mo
     monkeypatch.setenv("AVATAR_RAY__MPS", "true")
     third = placement.text("cpu").splitlines()[2]
     assert third.endswith("CUDA_MPS_LOG_DIRECTORY=/tmp/nvidia-mps-log nvidia-cuda-mps-control -d")
+
+
+def test_replicas_are_told_how_to_log_and_where_traces_go_if_anybody_chose() -> None:
+    settings = load(log="json", tracing={"endpoint": "file:///spans"})
+    environment = placement.options(settings, "llm")["ray_actor_options"]["runtime_env"]["env_vars"]
+    assert environment == {
+        "CUDA_VISIBLE_DEVICES": "",
+        "AVATAR_LOG__FORMAT": "json",
+        "AVATAR_TRACING__ENDPOINT": "file:///spans",
+    }
+
+
+def test_sessions_keep_to_a_replica_where_there_are_several_and_they_keep_caches() -> None:
+    settings = load(ray={"face": {"replicas": 2}, "tts": {"most": 3}, "llm": {"replicas": 2}})
+    routed = {name: "request_router_config" in placement.options(settings, name) for name in settings.ray.deployed()}
+    assert routed == {"asr": False, "llm": False, "tts": True, "face": True, "gateway": False}
+    module, _, router = placement.BY_SESSION.partition(":")
+    assert hasattr(import_module(module), router), "Ray still has it"

@@ -234,3 +234,22 @@ def test_what_everybody_may_know_holds_no_address_and_no_key() -> None:
         "engines": {"asr": "whisper", "llm": "chat", "tts": "hibari", "face": "portrait", "turn": None},
         "kept": {"keep": "text", "days": 7.0},
     }
+
+
+def test_the_format_of_the_log_has_a_short_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().log.format == "text"
+    monkeypatch.setenv("AVATAR_LOG", "json")
+    assert load().log.format == "json"
+    monkeypatch.setenv("AVATAR_LOG", "xml")
+    with pytest.raises(SettingsError, match=r"log\.format .*'text' or 'json'"):
+        load()
+    monkeypatch.delenv("AVATAR_LOG")
+    monkeypatch.setenv("AVATAR_LOG__FORMAT", "json")
+    assert load().log.format == "json"
+
+
+def test_traces_go_to_a_collector_or_into_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for endpoint in ("http://localhost:4318/v1/traces", "file:///tmp/spans", ""):
+        assert load(tracing={"endpoint": endpoint}).tracing.endpoint == endpoint
+    with pytest.raises(SettingsError, match=r"tracing\.endpoint"):
+        load(tracing={"endpoint": "localhost:4318"})

@@ -168,7 +168,7 @@ def probe_class(diary: Path) -> type:
             file.write(f"{line}\n")
 
     class Probe:
-        async def speak(self, *_: object) -> AsyncIterator[str]:
+        async def speak(self, *_: object, call: object) -> AsyncIterator[str]:
             try:
                 yield f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')}"
                 while True:

@@ -11,6 +11,7 @@ from ray import serve  # before ours, which would choose a mode that other tests
 from actors.gpu import deployment
 from actors.gpu.deployment import Shared
 from actors.replica import Hung
+from streaming.calls import Envelope
 
 
 class Stage:
@@ -21,8 +22,8 @@ class Stage:
     def __init__(self, engine: str, arguments: dict[str, Any]) -> None:
         self._name = f"{engine}{arguments}"
 
-    async def answer(self, *asked: Any) -> AsyncIterator[Any]:
-        yield (self._name, *asked)
+    async def answer(self, *asked: Any, call: Envelope) -> AsyncIterator[Any]:
+        yield (self._name, *asked, call.turn)
 
     transcribe = speak = animate = answer
 
@@ -53,9 +54,11 @@ def test_the_gateway_finds_it_by_its_name() -> None:
 async def test_each_stage_answers_for_itself(stages: None) -> None:
     replica = await made({"asr": ("x", {}), "tts": ("y", {"a": 1}), "face": ("z", {})})
     span: Any = "span"
-    assert [item async for item in replica.speak("Hi.", "v", "en", 3)] == [("y{'a': 1}", "Hi.", "v", "en", 3, None)]
-    assert [item async for item in replica.transcribe(b"", "en", True)] == [("x{}", b"", "en", True, False, "")]
-    assert [item async for item in replica.animate(span, span, None)] == [("z{}", "span", "span", None)]
+    assert [item async for item in replica.speak("Hi.", "v", "en", 3, call=Envelope(turn=7))] == [
+        ("y{'a': 1}", "Hi.", "v", "en", 3, None, 7)
+    ]
+    assert [item async for item in replica.transcribe(b"", "en", True)] == [("x{}", b"", "en", True, False, "", 0)]
+    assert [item async for item in replica.animate(span, span, None)] == [("z{}", "span", "span", None, 0)]
 
 
 async def test_it_is_as_ill_as_its_illest_stage_and_as_late_as_its_latest(stages: None) -> None:
