@@ -149,7 +149,7 @@ async def _said(avatar: Avatar, text: str) -> None:
             return
         except AvatarError:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(3.0):
                     await anext(avatar)
             except TimeoutError:
                 continue
