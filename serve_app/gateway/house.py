@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serve_app.gateway.admission import Admission
+from serve_app.gateway.leaving import Leaving
 from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
 from serve_app.persona import Cast
@@ -29,6 +30,8 @@ class House:
     """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What everybody may know of how the service is set up."""
+    leaving: Leaving = field(default_factory=Leaving)
+    """Whether this gateway is about to stop."""
 
     @property
     def instruments(self) -> Recording:

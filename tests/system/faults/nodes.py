@@ -150,12 +150,23 @@ class Nodes:
                     found.append(pid)
         return found
 
+    def runs(self, node: subprocess.Popen[bytes], program: str) -> bool:
+        """Whether a program of that name runs on a node."""
+        return any(_program(pid) == program for pid in family(node.pid))
+
     def stop(self) -> None:
         """End all of it."""
         for node in [*self.workers, *([self.head] if self.head else [])]:
             _kill_node(node)
         self.workers.clear()
         shutil.rmtree(self.folder / "ray", ignore_errors=True)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(os.readlink(f"/proc/{pid}/exe")).name
+    except OSError:
+        return ""
 
 
 def _kill_node(node: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
 """People who talk to the service all the time, through our SDK, and notice everything that is wrong.
 
-Each says something, and hears it repeated: sound and pictures must come without a gap and without a repeat, and be those
-of its own words. What somebody lost, and how long it was kept waiting, is written down. This file kills nobody.
+Each says something, and hears it repeated: sound and pictures must come without a gap and without a repeat, and be
+those of its own words. What somebody lost, and how long it was kept waiting, is written down. This file kills nobody.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, pairwise
 
 from serve_app.client import Avatar, AvatarError, connect
 from serve_app.units import End, Notice, Picture, Sound, State, Told, Trouble
@@ -131,7 +131,7 @@ class Person:
         longest = 0.0
         for reply in self.replies:
             stops = [reply.begun, *reply.media, *([] if reply.ended else [time.monotonic()])]
-            for before, after in zip(stops, stops[1:], strict=False):
+            for before, after in pairwise(stops):
                 if after > since:
                     longest = max(longest, after - max(before, since))
         return longest
@@ -174,7 +174,9 @@ async def talking(url: str, names: list[str]) -> AsyncIterator[list[Person]]:
             task.result()
 
 
-async def until(true: Callable[[], bool], limit_s: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+async def until(
+    true: Callable[[], bool], limit_s: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
     """Wait until it is true. Raises TimeoutError."""
     async with asyncio.timeout(limit_s):
         while not true():

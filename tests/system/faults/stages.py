@@ -1,7 +1,8 @@
 """Stages that sleep as long as real ones would work, and die, hang or eat memory when a word tells them to.
 
-They stand behind the deployments that the service has, so everything around them is the real thing. What they answer is
-worked out from what they are asked, so a client can tell whether it heard all of it, and once. This file starts nothing.
+They stand behind the deployments that the service has, so everything around them is the real thing. What they answer
+is worked out from what they are asked, so a client can tell whether it heard all of it, and once.
+This file starts nothing.
 """
 
 from __future__ import annotations
