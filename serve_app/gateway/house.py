@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serve_app.gateway.admission import Admission
@@ -11,8 +11,10 @@ from serve_app.gateway.leaving import Leaving
 from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
 from serve_app.persona import Cast
+from serve_app.warming import Told, for_client
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
+from streaming.stages import Avatar
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class House:
     def instruments(self) -> Recording:
         """Where numbers are recorded."""
         return self.admission
+
+    def stages_for(self, avatar: Avatar, told: Told) -> Stages:
+        """The stages of a connection that shows ``avatar``; ``told`` tells its client of stages that sleep."""
+        return for_client(replace(self.stages, avatar=avatar), told)
 
     @property
     def usual(self) -> Driving:

@@ -308,7 +308,7 @@ class Connection:
             if keeper:
                 keeper.journal(event, commands)
 
-        stages = replace(self._house.stages, avatar=self._conduct.avatar)
+        stages = self._house.stages_for(self._conduct.avatar, self._tell)
         driving = self._conduct.driving(self._house.driving)
         self._session = Session(conversation, stages, self._tell, driving=driving, memory=keeper, journal=seen)
         self._running = asyncio.create_task(self._run(self._session, first), name=f"session {self._id}")

@@ -62,11 +62,14 @@ class Hummer:
     def __init__(self, folder: str) -> None:
         """``folder``: where its process is written down, and what it did once and does not do again."""
         self._folder = Path(folder)
+        self._works = asyncio.Event()
+        self._works.set()
 
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         sound = spoken(text)
         for at in range(0, len(sound), 2 * PIECE):
             await asyncio.sleep(PIECE_S)
+            await self._works.wait()  # an engine that hangs hangs for everybody
             if at == 2 * PIECE:
                 await self._suffer(text)
             yield Spoken(sound[at : at + 2 * PIECE], (Phone("a", at // 2, PIECE),), ())
@@ -85,7 +88,8 @@ class Hummer:
                 except MemoryError:
                     os._exit(137)
         if HANGER in text and self._once("hung"):
-            await asyncio.Event().wait()
+            self._works.clear()
+            await self._works.wait()
 
     def _once(self, what: str) -> bool:
         """Whether this is the first time since the file was removed."""
