@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray import serve
@@ -35,12 +36,13 @@ def main(address: str, folder: str, store: str, port: str, version: str, *names:
     settings = settings_of(store, int(port))
     ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     serve.start(proxy_location="Disabled")
-    classes = {"llm": stages.StubLanguage, "tts": stages.StubVoice, "face": stages.StubFace}
+    classes: dict[str, Any] = {"llm": stages.StubLanguage, "tts": stages.StubVoice, "face": stages.StubFace}
+    made: Any = serve.deployment
     wanted = {
-        name: serve.deployment(kind, name=name).options(**options(settings, name)).bind("stub", {"folder": folder})
+        name: made(kind, name=name).options(**options(settings, name)).bind("stub", {"folder": folder})
         for name, kind in classes.items()
     }
-    gateway = serve.deployment(stages.WatchedGateway, name="gateway").options(**options(settings, "gateway"))
+    gateway = made(stages.WatchedGateway, name="gateway").options(**options(settings, "gateway"))
     wanted["gateway"] = gateway.bind(settings, folder, int(version))
     targets = [
         serve.RunTarget(target, name=name, route_prefix=None)
