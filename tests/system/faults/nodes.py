@@ -127,6 +127,8 @@ class Nodes:
         """The machine of the head is gone."""
         assert self.head
         _kill_node(self.head)
+        # Ray would take the workers, which name the head's address, for a head that runs on this machine.
+        (self.folder / "ray" / "ray_current_cluster").unlink(missing_ok=True)
 
     def kill_worker(self, worker: subprocess.Popen[bytes]) -> None:
         """A machine is gone."""

@@ -41,6 +41,8 @@ pytestmark = [
 NAMES = ["Anna", "Bruno", "Carla", "David"]
 SETTLED_S = 90.0
 """Longest wait for what was killed to be there again."""
+GIVEN_UP = 2
+"""Replicas that a request may cost."""
 COUNTS = {"llm": 2, "tts": 2, "face": 1, "gateway": 2}
 
 
@@ -225,8 +227,11 @@ async def test_a_poisonous_request_is_given_up(
     ledger.beside("a poisonous request", len(others))
 
 
-GIVEN_UP = 2
-"""Replicas that a request may cost."""
+async def test_a_gateway_is_replaced(house: House, people: list[Person], ledger: Ledger, kill_no: int) -> None:
+    old = house.ready("gateway")
+    house.version += 1
+    await broken(house, people, ledger, "gateways, both upgraded", lambda: asyncio.to_thread(house.deploy, "gateway"))
+    assert not set(old) & set(house.ready("gateway"))
 
 
 async def test_a_worker_node_is_lost(house: House, people: list[Person], ledger: Ledger, kill_no: int) -> None:
@@ -249,13 +254,6 @@ async def test_the_head_is_lost_and_comes_back(
     await asyncio.to_thread(house.nodes.start_head)
     at = house.ready("tts")[:1]
     await broken(house, people, ledger, "stage, one of two", lambda: killed(at))
-
-
-async def test_a_gateway_is_replaced(house: House, people: list[Person], ledger: Ledger, kill_no: int) -> None:
-    old = house.ready("gateway")
-    house.version += 1
-    await broken(house, people, ledger, "gateways, both upgraded", lambda: asyncio.to_thread(house.deploy, "gateway"))
-    assert not set(old) & set(house.ready("gateway"))
 
 
 async def test_without_redis_the_service_is_started_anew(
