@@ -40,8 +40,8 @@ wheel: .venv/.dev                  ## wheel and source archive into dist/, with 
 	$(BIN)/python -m serve_app.page --pack
 	$(BIN)/python -m build --outdir dist .
 
-release: .venv/.dev                ## the long ones: every death 20 times, every table of docs/performance.md anew
-	$(BIN)/python -m pytest -m "system or ray" --kills 20 -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
+release: .venv/.dev                ## the long ones: every death 20 times, the tables of docs/operations.md and docs/performance.md anew
+	$(BIN)/python -m pytest -m "system or ray" --kills 20 --faults docs/operations.md -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
 	$(BIN)/python -m serve_app.bench --write docs/performance.md
 
 clean:                             ## remove what the other targets made

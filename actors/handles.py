@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc
 from ray import serve
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import (
     BackPressureError,
     DeploymentUnavailableError,
@@ -167,6 +167,23 @@ def connect(application: str, deployment: str | None = None) -> DeploymentHandle
     The application need not be there yet: applications start in any order, and a call waits for its deployment.
     """
     return serve.get_deployment_handle(deployment or application, application, _check_exists=False)
+
+
+def running(application: str) -> int | None:
+    """Replicas of an application's deployments that run; None if nobody knows. Asks the controller, so it blocks."""
+    try:
+        found = serve.status().applications.get(application)
+    except (RayError, RayServeException, TimeoutError):  # the controller itself is starting anew
+        return None
+    if found is None:
+        return None
+    states = [state for deployment in found.deployments.values() for state in deployment.replica_states.items()]
+    return sum(count for state, count in states if state == "RUNNING")
+
+
+async def woken(handle: DeploymentHandle) -> None:
+    """Return when a replica answers: a call that waits is what makes Serve start one."""
+    await handle.check_health.remote()
 
 
 class _Call:

@@ -117,6 +117,9 @@ class Watch:
         self._labels = {"stage": stage}
         self._record = record
         self._waiting: dict[object, float] = {}
+        self._barren_s = 0.0
+        """How long calls have waited, one after the other, since the engine last gave anything to any of them."""
+        self._counted = clock()
         self._new: dict[object, tuple[float, float]] = {}
         """When calls came that have no answer yet, and how long each may wait for it."""
         self._worst = (0.0, -LONG_S)
@@ -124,28 +127,38 @@ class Watch:
     async def over(self, stream: AsyncIterator[T], slack_s: float = LONG_S) -> AsyncGenerator[T]:
         """The same stream, watched; whoever stops reading closes it. ``slack_s``: when its first item is too late."""
         call = object()
+        self._count()
         self._waiting[call] = self._clock()
         self._new[call] = (self._clock(), slack_s)
         self._record("avatar_calls_active", 1, self._labels)
         try:
             async for item in stream:
                 self._began(call)
+                self._barren_s, self._counted = 0.0, self._clock()
                 yield item
+                self._count()
                 self._waiting[call] = self._clock()
         finally:
             self._began(call)
+            self._count()
             del self._waiting[call]
             self._record("avatar_calls_active", -1, self._labels)
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
 
     def check(self) -> None:
-        """Raise Hung if some call has waited too long."""
+        """Raise Hung if some call has waited too long, or several that gave up one after the other together have."""
         if not self._waiting:
             return
-        longest = self._clock() - min(self._waiting.values())
+        self._count()
+        longest = max(self._clock() - min(self._waiting.values()), self._barren_s)
         if longest > self._limit_s:
             raise Hung(f"the engine gave nothing for {longest:.0f} s, {self._limit_s:.0f} s are the limit")
+
+    def _count(self) -> None:
+        now = self._clock()
+        self._barren_s += now - self._counted if self._waiting else 0.0
+        self._counted = now
 
     def stats(self) -> dict[str, float]:
         """For serve_app/scaling.py: calls now, and since the last question the longest wait for a first item and the

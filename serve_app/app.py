@@ -20,6 +20,7 @@ from actors.face.avatars import AvatarUnknown, find
 from actors.replica import unrecorded
 from serve_app.groups import Choice
 from serve_app.settings import Settings, SettingsError
+from serve_app.warming import Meanwhile, Presence
 from streaming.metrics import Record
 from streaming.session import Stages
 from streaming.stages import Avatar
@@ -114,20 +115,28 @@ def remote_stages(settings: Settings) -> Stages:
 
     Ray must be initialised. A handle belongs to the event loop that first uses it: one loop a process.
     """
-    from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice, connect
+    from actors.handles import RemoteFace, RemoteResponder, RemoteTranscriber, RemoteVoice, connect, running, woken
 
     served = choices(settings)
     near = {name: checked("asr", choice)(**choice.arguments) for name, choice in hearing(settings).items()}
 
-    def handle(stage: str) -> Any:
-        return connect("gpu" if stage in settings.ray.together else stage)
+    def stage(name: str, dressed: Callable[[Any], Any]) -> Any:
+        application = "gpu" if name in settings.ray.together else name
+        handle = connect(application)
+        small = settings.ray.share(name).meanwhile
+        if not small:
+            return dressed(handle)
+        log.info("%s: %s in this process while it has no replica, because ray.%s.meanwhile says so", name, small, name)
+        engine = None if small == NO_FACE else checked(name, Choice(small, {}, "it serves meanwhile"))()
+        presence = Presence(lambda: running(application), lambda: woken(handle))
+        return Meanwhile(name, dressed(handle), small, engine, presence)
 
     return Stages(
         listener=shared(near["listener"]),
-        transcriber=RemoteTranscriber(handle("asr")),
-        responder=RemoteResponder(handle("llm")),
-        voice=RemoteVoice(handle("tts")),
-        face=RemoteFace(handle("face")) if "face" in served else None,
+        transcriber=stage("asr", RemoteTranscriber),
+        responder=stage("llm", RemoteResponder),
+        voice=stage("tts", RemoteVoice),
+        face=stage("face", RemoteFace) if "face" in served else None,
         avatar=avatar_of(settings),
         judge=near.get("turn"),
         planner=settings.planner(),

@@ -87,6 +87,8 @@ class Avatar:
         self._begun = time.monotonic()
         self._playhead = Playhead(self._begun) if playhead else None
         self._reporting: asyncio.Task[None] | None = None
+        self._owed: dict[int, int] = {}
+        """Turn -> playhead that is still to be reported: a connection that is cut takes no report."""
         self._news = asyncio.Event()
 
     @property
@@ -189,13 +191,15 @@ class Avatar:
         pause = AGAIN_S
         while True:
             try:
-                self._socket = await self._again()
-                await self._socket.send(json.dumps({"type": "avatar.hello", **hello}))
+                socket = await self._again()
+                await socket.send(json.dumps({"type": "avatar.hello", **hello}))
                 while True:
-                    told = json.loads(await self._socket.recv())
+                    told = json.loads(await socket.recv())
                     if told["type"] == "avatar.resumed":
+                        self._socket = socket  # nothing may be sent on it before the hello
                         return
                     if told["type"] == "error":
+                        await socket.close()
                         raise AvatarError(told["error"]["message"], code)
             except (AvatarError, ConnectionClosed) as error:
                 refused = isinstance(error, AvatarError) and error.code == code
@@ -217,7 +221,20 @@ class Avatar:
     # ---- the playhead --------------------------------------------------------------------------------------
 
     async def _report(self, playhead: Playhead) -> None:
-        await self.report_playhead(*playhead.at(time.monotonic()))
+        """Report it, and what an earlier connection did not take: a reply's end is told by the playhead only once.
+
+        Raises AvatarError if the connection is closed and there will be no other.
+        """
+        turn, pts = playhead.at(time.monotonic())
+        self._owed.pop(turn, None)
+        self._owed[turn] = pts
+        try:
+            for turn, pts in [*self._owed.items()]:
+                await self.report_playhead(turn, pts)
+                self._owed.pop(turn, None)
+        except AvatarError:
+            if self._again is None:
+                raise
 
     async def _keep_reporting(self, playhead: Playhead) -> None:
         """Report four times a second, and at once when a reply has been heard to its end."""

@@ -276,6 +276,8 @@ class Share(BaseModel):
     """Calls at once on a replica."""
     queued: int = Field(default=32, ge=1)
     """Calls that wait at a caller before it is told that the stage is busy."""
+    meanwhile: str = ""
+    """Engine that serves in the gateway's process while there is no replica; empty: calls wait for one."""
     caps: Caps = Caps()
 
     @property

@@ -127,7 +127,7 @@ class Keeper:
 
     async def settled(self) -> None:
         """Store what was noted; when this returns its effect may be sent. Raises StaleEpoch or StoreError."""
-        if self._notes:
+        if self._notes or self._one_writes.locked():  # what somebody else is writing now is not stored yet
             await self._flush()
 
     def journal(self, event: Event, commands: list[Command]) -> None:

@@ -12,7 +12,7 @@ import types
 import typing
 from pathlib import Path
 
-from serve_app.gateway import admission, auth, guest, realtime, wire
+from serve_app.gateway import admission, auth, guest, leaving, wire
 from streaming import commands, media, stages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,9 +73,9 @@ def _constants() -> list[str]:
 
 def _closes() -> str:
     codes = {
-        "SLOW": realtime.CLOSE_SLOW,
-        "TAKEN": realtime.CLOSE_TAKEN,
-        "BROKEN": realtime.CLOSE_BROKEN,
+        "SLOW": leaving.CLOSE_SLOW,
+        "TAKEN": leaving.CLOSE_TAKEN,
+        "BROKEN": leaving.CLOSE_BROKEN,
         "SPENT": guest.CLOSE_SPENT,
         "BUSY": admission.CLOSE_BUSY,
     }

@@ -151,8 +151,8 @@ class Notice:
     """The reply goes on with less, or with all again: ``rung`` names what is left."""
 
     turn: int
-    rung: Literal[Rung, "voice", "text"]
-    """Of the face under load, or that only the voice is left, or the text."""
+    rung: Literal[Rung, "voice", "text", "warming"]
+    """Of the face under load, or that only the voice is left, or the text; or a stage is being started."""
     reason: str
 
 

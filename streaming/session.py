@@ -153,6 +153,11 @@ class Session:
         """Events that wait now."""
         return self._inbox.statistics().used
 
+    @property
+    def resting(self) -> bool:
+        """True if nobody has the turn, and everything that happened was decided on."""
+        return self._conversation.state == "idle" and not self.waiting
+
     async def happen(self, event: Event) -> None:
         """Something happened at the client. Waits while too much else waits; after the end it does nothing."""
         with suppress(ChannelClosed):

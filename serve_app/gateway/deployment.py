@@ -56,7 +56,7 @@ class GatewayReplica:
         self._drain_s = settings.gateway.drain_s
         stages, instruments = remote_stages(settings), RayInstruments()
         self._measures = Measures(instruments.record, [stages.listener])
-        house = House(
+        house = self._house = House(
             stages,
             settings.reporting_pace(),
             settings.driving(),
@@ -85,12 +85,13 @@ class GatewayReplica:
         return {"load": float(len(self._server.server_state.connections)) if self._server else 0.0}
 
     async def __del__(self) -> None:  # type: ignore[misc]  # Serve awaits it
-        """Take no new client, give those that are there time to go, then end. A half-made replica has no server."""
+        """Take no new client, let each go when its reply is over, then end. A half-made replica has no server."""
         server, self._server = self._server, None
         if server is None:
             return
         for listener in server.servers:
             listener.close()
+        self._house.leaving.begin()
         try:
             async with asyncio.timeout(self._drain_s):
                 while server.server_state.connections:  # noqa: ASYNC110  # uvicorn tells nobody

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serve_app.gateway.admission import Admission
+from serve_app.gateway.leaving import Leaving
 from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
 from serve_app.persona import Cast
 from serve_app.traces import NoTurns, Turns, turns_of
+from serve_app.warming import Told, for_client
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
+from streaming.stages import Avatar
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class House:
     """Where spans go (serve_app/traces.py); empty: nothing is traced."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What everybody may know of how the service is set up."""
+    leaving: Leaving = field(default_factory=Leaving)
+    """Whether this gateway is about to stop."""
 
     def turns(self, session: str) -> Turns | NoTurns:
         """What traces a conversation."""
@@ -41,6 +46,10 @@ class House:
     def instruments(self) -> Recording:
         """Where numbers are recorded."""
         return self.admission
+
+    def stages_for(self, avatar: Avatar, told: Told) -> Stages:
+        """The stages of a connection that shows ``avatar``; ``told`` tells its client of stages that sleep."""
+        return for_client(replace(self.stages, avatar=avatar), told)
 
     @property
     def usual(self) -> Driving:

@@ -19,10 +19,10 @@ from typing import Any
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.finishing import RESUME_S
-from serve_app.gateway import beta, resuming
+from serve_app.gateway import beta, leaving, resuming
 from serve_app.gateway.auth import session_of
 from serve_app.gateway.conduct import Conduct
-from serve_app.gateway.guest import CLOSE_SPENT, guest_of
+from serve_app.gateway.guest import guest_of
 from serve_app.gateway.house import House
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.outbox import Missed, Outbox, OutboxFull
@@ -42,17 +42,6 @@ from streaming.session import ClientOrder, Session, ticking
 from streaming.stages import StageError
 
 log = logging.getLogger(__name__)
-
-CLOSE_SLOW = 4008
-"""The client did not read what it was sent; connect again."""
-CLOSE_TAKEN = 4009
-"""The conversation is another replica's now, or was erased."""
-CLOSE_BROKEN = 1011
-"""Our fault; the log names it."""
-REASON_MOST = 120
-"""Characters of a close reason; WebSocket has room for 123 bytes."""
-GOODBYES = (1000, CLOSE_SPENT)
-"""Close codes after which nobody comes back; after any other a client of ours is waited for."""
 
 
 class Connection:
@@ -102,17 +91,18 @@ class Connection:
             self._outbox.put(of_error(self._wrong))
         writer = asyncio.create_task(self._write(), name=f"writer {self._id}")
         reader = asyncio.create_task(self._read(), name=f"reader {self._id}")
+        leaver = asyncio.create_task(self._leave(), name=f"leaver {self._id}")
         try:
-            await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({writer, reader, leaver}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:  # the service ends: what others can take up is not over
             self._let_go()
             raise
         finally:
-            await self._end(writer, reader)
+            await self._end(writer, reader, leaver)
 
     @property
     def _resumable(self) -> bool:
-        return self._own and self._keeper is not None and not self._closed and self._code not in GOODBYES
+        return self._own and self._keeper is not None and not self._closed and self._code not in leaving.GOODBYES
 
     def _let_go(self) -> None:
         """End the session here, so that it can go on elsewhere."""
@@ -120,8 +110,19 @@ class Connection:
             self._over = False
             self._running.cancel()
 
-    async def _end(self, writer: asyncio.Task[None], reader: asyncio.Task[None]) -> None:
-        for task in (writer, reader):
+    async def _leave(self) -> None:
+        """Send the client elsewhere if this gateway is about to stop; what it was told is stored before it comes."""
+        await self._house.leaving.until(self._at_rest)
+        self._let_go()
+        if self._running and not self._over:
+            await asyncio.wait({self._running})
+        await self._close(leaving.CLOSE_ELSEWHERE, leaving.ELSEWHERE)
+
+    def _at_rest(self) -> bool:
+        return not self._outbox and (self._session is None or self._session.resting)
+
+    async def _end(self, *tending: asyncio.Task[None]) -> None:
+        for task in tending:
             task.cancel()
         archive, running = self._house.archive, self._running
         if archive and running and not running.done() and self._resumable and self._over:
@@ -129,7 +130,7 @@ class Connection:
             running = None
         elif self._session:
             await self._session.happen(Left())
-        tasks = [task for task in (writer, reader, running) if task]
+        tasks = [*tending, *([running] if running else [])]
         await asyncio.wait(tasks)  # a gather that is cancelled would cancel the session's own goodbye
         for task in tasks:
             broke = None if task.cancelled() else task.exception()
@@ -312,7 +313,7 @@ class Connection:
             if keeper:
                 keeper.journal(event, commands)
 
-        stages = replace(self._house.stages, avatar=self._conduct.avatar)
+        stages = self._house.stages_for(self._conduct.avatar, self._tell)
         driving = self._conduct.driving(self._house.driving)
         hooks: Any = {"memory": keeper, "journal": seen, "tracing": turns}
         self._session = Session(conversation, stages, self._tell, driving=driving, **hooks)
@@ -333,10 +334,10 @@ class Connection:
             await self._taken(error)
         except StageError as error:  # the listener's: no other stage's error leaves the session
             log.error("session %s: %s", self._id, error)
-            await self._close(CLOSE_BROKEN, str(error)[:REASON_MOST])
+            await self._close(leaving.CLOSE_BROKEN, str(error)[: leaving.REASON_MOST])
         except Exception:
             log.exception("session %s broke", self._id)
-            await self._close(CLOSE_BROKEN, "the session broke; connect again")
+            await self._close(leaving.CLOSE_BROKEN, "the session broke; connect again")
         finally:
             record("avatar_sessions_active", -1, {})
             self._meter.close()
@@ -346,7 +347,7 @@ class Connection:
 
     async def _taken(self, error: StaleEpoch) -> None:
         log.warning("session %s: %s", self._id, error)
-        await self._close(CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
+        await self._close(leaving.CLOSE_TAKEN, "this conversation was taken over or erased; begin a new one")
 
     # ---- out -----------------------------------------------------------------------------------------------
 
@@ -360,7 +361,7 @@ class Connection:
             self._outbox.put(told)
         except OutboxFull as error:
             log.warning("session %s: %s", self._id, error)
-            await self._close(CLOSE_SLOW, str(error))
+            await self._close(leaving.CLOSE_SLOW, str(error))
             raise
 
     async def _close(self, code: int, reason: str) -> None:

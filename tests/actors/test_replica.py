@@ -74,6 +74,28 @@ async def test_a_call_that_waits_too_long_makes_the_replica_unhealthy() -> None:
     watch.check()
 
 
+async def test_callers_who_give_up_early_one_after_the_other_do_not_hide_an_engine_that_hangs() -> None:
+    clock = Clock()
+    watch = Watch(30.0, clock)
+
+    async def waits(stream: AsyncGenerator[int], seconds: float) -> None:
+        waiting = asyncio.create_task(anext(watch.over(stream)))
+        await asyncio.sleep(0)
+        clock.now += seconds
+        watch.check()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    for _ in range(2):
+        await waits(never(), 10.0)
+        clock.now += 3600.0  # nobody calls, which says nothing of the engine
+    await waits(never(), 9.0)
+    with pytest.raises(Hung, match="nothing for 31 s"):
+        await waits(never(), 2.0)
+    await waits(Engine().count(1), 0.0)
+    await waits(never(), 10.0)
+
+
 async def test_every_item_begins_the_wait_anew() -> None:
     clock = Clock()
     watch = Watch(30.0, clock)

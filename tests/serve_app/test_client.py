@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
@@ -72,6 +73,32 @@ async def test_a_connection_that_is_cut_is_made_anew_and_the_reply_goes_on(tmp_p
             with pytest.raises(AvatarError) as lost:
                 await until(avatar, idle)
             assert lost.value.code == 1006
+    await archive.settle()
+    await store.close()
+
+
+async def test_the_playhead_is_reported_after_a_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.client.REPORT_S", 0.02)
+    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
+    await store.open()
+    archive = Archive(store, False, "gateway")
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        async with connect(f"{url}/v1/realtime") as avatar:
+            again = avatar._again
+            assert again
+
+            async def later() -> ClientConnection:
+                await asyncio.sleep(0.1)  # longer than some reports are apart
+                return await again()
+
+            avatar._again = later
+            for _ in range(3):
+                await avatar.say("hi")
+                told = await until(avatar, lambda unit: isinstance(unit, Sound))
+                avatar._socket.transport.abort()
+                told += await until(avatar, idle)
+                assert [unit.pts for unit in told if isinstance(unit, Sound)] == [k * 2400 for k in range(5)]
     await archive.settle()
     await store.close()
 

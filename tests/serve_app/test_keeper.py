@@ -60,6 +60,30 @@ async def test_when_an_item_is_stored_all_that_led_to_it_is(store: Store) -> Non
     assert len(await lines(store)) == 4
 
 
+async def test_what_somebody_else_is_writing_is_not_stored_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = keeper(store)
+    await kept.remember(SAID)
+    slow, writing = asyncio.Event(), asyncio.Event()
+    append = store.append
+
+    async def appended(*given: object, **named: object) -> None:
+        writing.set()
+        await slow.wait()
+        await append(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "append", appended)
+    kept.note("heard so far")
+    first = asyncio.create_task(kept.settled())
+    await writing.wait()
+    second = asyncio.create_task(kept.settled())
+    await asyncio.sleep(0)
+    assert not second.done(), "its effect would be sent, and forgotten if this process died now"
+    slow.set()
+    await asyncio.gather(first, second)
+    assert await notes(store) == ["heard so far"]
+    await kept.end()
+
+
 async def test_a_reply_can_be_read_from_where_it_was_first_shown(store: Store) -> None:
     kept = keeper(store, media=True)
     for turn in (1, 2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import pytest
 import pytest_asyncio
 from ray import serve
 
+from actors.handles import running
 from serve_app import cluster
 from serve_app.app import remote_stages
 from serve_app.settings import load
+from serve_app.warming import for_client
+from streaming.commands import Notice, Show
 from streaming.media import FramePacket
 from streaming.session import Stages
-from streaming.stages import FaceState, Span
+from streaming.stages import FaceState, Said, Span, TextDelta
 
 pytestmark = [
     pytest.mark.ray,
@@ -29,16 +33,11 @@ HERE = Path(__file__).parent
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stages() -> AsyncIterator[Stages]:
-    layout = {"together": ["tts", "face"], "asr": {"replicas": 0, "most": 1}, "dashboard": False}
+    sleepy = {"replicas": 0, "most": 1}
+    layout = {"together": ["tts", "face"], "asr": sleepy, "llm": {**sleepy, "meanwhile": "guide"}, "dashboard": False}
     settings = load(HERE / "cpu-ray.toml", llm={"engine": "guide"}, ray=layout)
     async with cluster.deploy(settings, gateway=False):
         yield remote_stages(settings)
-
-
-def listening() -> int:
-    """Replicas of recognition that run."""
-    states = serve.status().applications["asr"].deployments["asr"].replica_states
-    return sum(count for state, count in states.items() if state == "RUNNING")
 
 
 async def test_voice_and_face_answer_from_one_process(stages: Stages) -> None:
@@ -52,7 +51,31 @@ async def test_voice_and_face_answer_from_one_process(stages: Stages) -> None:
 
 
 async def test_a_stage_without_a_replica_wakes_when_it_is_called(stages: Stages) -> None:
-    assert listening() == 0
+    assert running("asr") == 0
     answers = [answer async for answer in stages.transcriber.transcribe(bytes(32_000), "en", True)]
     assert answers[-1].final
-    assert listening() == 1
+    assert running("asr") == 1
+
+
+async def test_while_a_stage_wakes_a_small_engine_answers_and_the_client_is_told(stages: Stages) -> None:
+    told: list[Notice] = []
+
+    async def tell(show: Show) -> None:
+        assert isinstance(show.message, Notice)
+        told.append(show.message)
+
+    responder = for_client(stages, tell).responder
+
+    async def asked() -> str:
+        answers = [piece async for piece in responder.reply((Said("user", "Hello, who are you?", 1),), "", ())]
+        return "".join(piece.text for piece in answers if isinstance(piece, TextDelta))
+
+    assert running("llm") == 0
+    answer = await asked()
+    assert answer and [notice.rung for notice in told] == ["warming"]
+    assert running("llm") == 0, "the answer waited for no replica"
+    async with asyncio.timeout(60):
+        while told[-1].rung == "warming":
+            await asyncio.sleep(0.2)
+            assert await asked() == answer
+    assert running("llm") == 1

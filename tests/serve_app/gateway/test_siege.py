@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from serve_app.gateway.leaving import CLOSE_SLOW
 from serve_app.gateway.outbox import OUTBOX
-from serve_app.gateway.realtime import CLOSE_SLOW, Connection, House
+from serve_app.gateway.realtime import Connection, House
 from serve_app.gateway.wire import SUBPROTOCOL
 from streaming.media import Flag, Kind, Unit, pack
 from streaming.pace import Pace

@@ -78,7 +78,7 @@ export interface AvatarEvents {
   };
   "avatar.notice": {
     turn: number;
-    rung: "" | "steps" | "rate" | "still" | "voice" | "text";
+    rung: "" | "steps" | "rate" | "still" | "voice" | "text" | "warming";
     reason: string;
   };
 }
