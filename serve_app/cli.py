@@ -18,6 +18,7 @@ from serve_app import credential
 from serve_app.errors import UserError
 
 OK, WRONG, INTERRUPTED = 0, 2, 130
+HERE = "ws://localhost:8080/v1/realtime"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_portrait(commands)
     _add_models(commands)
-    _add_load(commands)
+    _add_bench(commands)
     _add_eval(commands)
     _add_config(commands)
     _add_plan(commands)
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 not well (config, doctor, eval, inspect...), 2 wrong use."""
+    """Run one command; return its exit code: 0 done, 1 not well (config, eval, inspect, bench...), 2 wrong use."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["inspect"]:  # it reads its own options
         chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
@@ -264,16 +265,20 @@ def _models(order: str) -> Callable[[argparse.Namespace], int]:
     return work
 
 
-def _add_load(commands: _Commands) -> None:
-    command = _command(commands, "load", _load, "let many sessions talk to a running service, and time the answers")
-    command.add_argument("--url", required=True, metavar="ws://HOST:PORT/v1/realtime", help="the service")
+def _add_bench(commands: _Commands) -> None:
+    command = _command(commands, "bench", _bench, "let many sessions talk to a running service, and time the answers")
+    command.add_argument("--url", default=HERE, metavar="ws://HOST:PORT/v1/realtime", help=f"the service ({HERE})")
     command.add_argument("--sessions", type=int, default=4, metavar="N", help="people at once (default: 4)")
+    patterns = "ask and hear out, interrupt the answers, or be there and say nothing (default: talk)"
+    command.add_argument("--pattern", choices=("talk", "barge", "idle"), default="talk", help=patterns)
     command.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they ask (default: 30)")
+    command.add_argument("--price", type=float, metavar="P", help="of an hour of all machines: tells that of a minute")
+    command.add_argument("--json", type=Path, metavar="FILE", help="everything that was measured")
     command.add_argument("--yes", action="store_true", help="the service may be on another machine")
     credential.add_options(command)
 
 
-def _load(chosen: argparse.Namespace) -> int:
+def _bench(chosen: argparse.Namespace) -> int:
     from serve_app import load
 
     return load.main(chosen)
