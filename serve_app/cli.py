@@ -322,19 +322,31 @@ def _config(chosen: argparse.Namespace) -> int:
 
 def _add_plan(commands: _Commands) -> None:
     command = _command(commands, "plan", _plan, "work out how many sessions a profile carries, without running it")
-    command.add_argument("--sessions", type=int, default=256, metavar="N", help="look no further (default: 256)")
+    command.add_argument("--most", type=int, default=256, metavar="N", help="of one machine, look no further (256)")
     command.add_argument("--cores", type=int, metavar="N", help="of the machine (default: this one's)")
     command.add_argument("--seed", type=int, default=1, metavar="N", help="of the chance in it (default: 1)")
     command.add_argument(
         "--cost", action="append", default=[], metavar="STAGE=S", help="seconds of work for a second of sound"
     )
+    command.add_argument("--costs", type=Path, metavar="FILE.toml", help="what engines cost, measured elsewhere")
+    many = command.add_argument_group("many machines")
+    many.add_argument(
+        "--sessions", type=int, metavar="N", help="conversations at once at the height: simulates a fleet"
+    )
+    many.add_argument("--hours", type=float, default=2, metavar="H", help="how long, from quiet to quiet (default: 2)")
+    many.add_argument("--stay", type=float, default=300, metavar="S", help="mean length of a conversation (300)")
+    many.add_argument("--cold", type=float, default=180, metavar="S", help="until a new machine serves (180)")
+    many.add_argument("--spot", type=float, default=0, metavar="SHARE", help="of the machines lost in an hour (0)")
+    many.add_argument("--each", type=float, metavar="N", help="speaking sessions of one, for the policy that adds more")
+    many.add_argument("--price", type=float, metavar="P", help="of a machine's hour")
+    many.add_argument("--plot", type=Path, metavar="FILE.svg", help="sessions and machines over the time")
     _profile(command)
 
 
 def _plan(chosen: argparse.Namespace) -> int:
     from serve_app import plan
 
-    return plan.main(chosen.profile, chosen.sessions, chosen.seed, chosen.cost, chosen.cores)
+    return plan.main(chosen)
 
 
 def _add_doctor(commands: _Commands) -> None:
