@@ -17,6 +17,7 @@ from serve_app import app
 from serve_app.bench import ditto as face
 from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
+from serve_app.bench.endurance import endurance
 from serve_app.bench.gateway import gateway
 from serve_app.bench.latency import added, latency
 from serve_app.bench.recognition import recognition
@@ -24,6 +25,7 @@ from serve_app.bench.rendering import face_stage, rendering
 from serve_app.bench.scheduler import scheduler
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
+from serve_app.bench.simulator import simulator
 from serve_app.bench.table import Result, write_section
 from serve_app.bench.vocoder import vocoder
 from serve_app.settings import load
@@ -31,7 +33,7 @@ from serve_app.settings import load
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
 NAMES = (
     "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "barge",
-    "silence", "vocoder", "browser", "soak", "sampler", "ditto",
+    "silence", "vocoder", "browser", "soak", "sampler", "ditto", "simulator", "endurance",
 )  # fmt: skip
 BROWSED = {"browser", "soak"}
 
@@ -57,6 +59,10 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await service(Hibari(), quick=quick)
     if "gateway" in names:
         yield await gateway(quick=quick)
+    if "simulator" in names:
+        yield await simulator(quick=quick)
+    if "endurance" in names:
+        yield await endurance(quick=quick)
     if "vocoder" in names:
         yield vocoder(quick=quick)
     if not ({"latency", "costs", "ray", "barge", "silence"} | BROWSED) & set(names):

@@ -29,6 +29,8 @@ class House:
     """Who may speak; ``driving`` and the avatar of ``stages`` are those of a persona that leaves them open."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What everybody may know of how the service is set up."""
+    counts: bool = False
+    """True: `/debug/counts` is there."""
 
     @property
     def instruments(self) -> Recording:
