@@ -25,12 +25,12 @@ async def test_nothing_is_kept_of_people_who_have_gone() -> None:
     assert [str(bar) for bar in told.bars if not bar.holds] == [], told.text()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("where", [("--local",), pytest.param((), marks=pytest.mark.ray)])
 def test_stand_ins_serve_people_in_one_process_and_on_ray(
     where: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with running(*where, "--profile", str(STAND_INS), "--port", str(free_port()), within_s=90) as url:
+    with running(*where, "--profile", str(STAND_INS), "--port", str(free_port()), within_s=160) as url:
         address = f"{url.replace('http', 'ws', 1)}/v1/realtime"
         report = tmp_path / "report.json"
         code = main(["bench", "--url", address, "--sessions", "2", "--seconds", "6", "--json", str(report)])
