@@ -30,6 +30,8 @@ STAND_INS = Path(__file__).with_name("stand_ins.toml")
 KNOWN, UNSEEN = 4, (2, 7)
 """Sessions at the load that is calibrated with, and at the two others."""
 RUNS, RUN_S = 5, 40.0
+CHANCES = 25
+"""Simulations of each load: more than runs, because they cost little."""
 DOOR = Manner(20, 30.0, apart_s=1.0, rest_s=REST_S)
 SPEAKING = 2
 """Avatars that may speak at once where not everybody is let in."""
@@ -60,7 +62,7 @@ async def simulator(*, quick: bool = False) -> Result:
     beside = 0.0
     for sessions in (KNOWN, *UNSEEN):
         manner = Manner(sessions, seconds, rest_s=REST_S)
-        told = predicted(there, manner, questions, runs)
+        told = predicted(there, manner, questions)
         met = await measured(manner, questions, runs, "--profile", str(STAND_INS))
         if sessions == KNOWN:
             beside = met.p50 - told.p50
@@ -70,13 +72,13 @@ async def simulator(*, quick: bool = False) -> Result:
             bars += bars_of(f"{sessions} sessions", met, told)
     limited = {"AVATAR_GATEWAY__SPEAKING": str(SPEAKING)}
     met = await measured(DOOR, questions, runs, "--profile", str(STAND_INS), settings=limited)
-    told = predicted(there, DOOR, questions, runs, Limits(speaking=SPEAKING))
+    told = predicted(there, DOOR, questions, Limits(speaking=SPEAKING))
     rows.append(row_of(f"stand-ins, {SPEAKING} may speak", DOOR.sessions, met, told))
     bars.append(Bar("sessions let in", off(told.admitted, met.admitted), P95, "off"))
     for sessions in REAL[: 1 if quick else None]:
         manner = Manner(sessions, seconds, rest_s=REST_S)
         met = await measured(manner, questions, 1, "--profile", "cpu")
-        told = predicted(house(load("cpu"), 2, {}), manner, questions, runs)
+        told = predicted(house(load("cpu"), 2, {}), manner, questions)
         rows.append(row_of("embedded engines", sessions, met, told))
     notes = (
         f"medians of {runs} runs of {seconds:g} s, the embedded engines' of one; last voiced sample to first picture, "
@@ -91,10 +93,8 @@ async def simulator(*, quick: bool = False) -> Result:
 HEADER = ("service", "sessions", "p50 ms", "off", "p95 ms", "off", "let in")
 
 
-def predicted(
-    there: House, manner: Manner, questions: Sequence[Question], runs: int, limits: Limits | None = None
-) -> Met:
-    """What the simulation says, of as many runs with other chances."""
+def predicted(there: House, manner: Manner, questions: Sequence[Question], limits: Limits | None = None) -> Met:
+    """What the simulation says: the medians over many chances."""
     lengths = [question.voiced_until / MIC_RATE for question in questions]
     habits = Habits(
         questions=(min(lengths), max(lengths)),
@@ -104,7 +104,7 @@ def predicted(
         seconds=manner.seconds,
         warm_s=0.0,
     )
-    seen = [simulate(there, manner.sessions, seed, habits, limits) for seed in range(runs)]
+    seen = [simulate(there, manner.sessions, seed, habits, limits) for seed in range(CHANCES)]
     return Met(
         median(percentile(one.lips, 0.5) for one in seen),
         median(percentile(one.lips, 0.95) for one in seen),

@@ -39,10 +39,10 @@ def test_a_prediction_is_off_by_its_distance_from_what_was_measured() -> None:
 
 def test_what_stand_ins_take_is_waited_for_and_more_people_wait_longer() -> None:
     there = house(load(simulator.STAND_INS), 2, {})
-    alone, many = (predicted(there, Manner(n, 30.0, rest_s=REST_S), QUESTIONS, 3) for n in (1, 9))
+    alone, many = (predicted(there, Manner(n, 30.0, rest_s=REST_S), QUESTIONS) for n in (1, 9))
     assert alone.p50 == pytest.approx(0.5 + 0.2 + 0.04 + 0.04, abs=0.03)
     assert many.p95 > alone.p95 and (alone.admitted, many.admitted) == (1, 9)
-    door = predicted(there, simulator.DOOR, QUESTIONS, 3, Limits(speaking=simulator.SPEAKING))
+    door = predicted(there, simulator.DOOR, QUESTIONS, Limits(speaking=simulator.SPEAKING))
     assert simulator.SPEAKING <= door.admitted < simulator.DOOR.sessions
 
 
