@@ -36,6 +36,8 @@ NAMES = (
     "silence", "vocoder", "browser", "soak", "sampler", "ditto", "simulator", "endurance",
 )  # fmt: skip
 BROWSED = {"browser", "soak"}
+LONG = {"simulator", "endurance"}
+"""Half an hour and an hour."""
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
@@ -89,9 +91,12 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
             yield await added(stages, remote, settings, quick=quick)
 
 
-def _possible() -> list[str]:
-    """Everything that can be measured here."""
+def _possible(*, long: bool) -> list[str]:
+    """Everything that can be measured here; ``long``: also what takes very long."""
     left_out: set[str] = set()
+    if not long:
+        print(f"{', '.join(name for name in NAMES if name in LONG)}: left out, they take very long (--long)")
+        left_out |= LONG
     if find_spec("TTS") is None:
         print("vocoder: left out, coqui-tts is not installed here (pip install 'realtime-avatar[xtts]')")
         left_out.add("vocoder")
@@ -108,7 +113,7 @@ def _possible() -> list[str]:
 
 async def _run(chosen: argparse.Namespace) -> bool:
     holds = True
-    async for result in _measured(chosen.names or _possible(), chosen.speech, quick=chosen.quick):
+    async for result in _measured(chosen.names or _possible(long=chosen.long), chosen.speech, quick=chosen.quick):
         print(f"\n## {result.name}\n\n{result.text()}", flush=True)
         if chosen.write:
             write_section(chosen.write, result)
@@ -121,6 +126,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m serve_app.bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="few questions, to see that it works")
+    parser.add_argument("--long", action="store_true", help="also what takes half an hour and more")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
     parser.add_argument("--speech", type=Path, metavar="FOLDER", default=Path("../shared/speech"), help=SPEECH)
     return 0 if asyncio.run(_run(parser.parse_args())) else 1
