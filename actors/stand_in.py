@@ -108,7 +108,7 @@ class Scribe:
         self._lane = Lane(first, each, step, lanes, burn=burn)
 
     async def transcribe(
-        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False
+        self, pcm16k: bytes, language: str | None, final: bool, words: bool = False, hints: str = ""
     ) -> AsyncIterator[Transcript]:
         """One transcript, after its time; another sound gives another text."""
         for _, work in self._lane.steps(samples(pcm16k) / MIC_RATE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,20 @@ import pytest
 from actors.engines import HEARING_STAND_IN, STAGES, STAND_IN, engines, resolve
 from actors.stand_in import WORD_S, WORDS, Drawer, Ears, Hummer, Lane, Scribe, Talker
 from streaming.media import FRAME, MIC_RATE, RATE, FramePacket, samples
-from streaming.stages import FaceState, HearState, Said, Span, StageError, TextDelta
+from streaming.session import Stages
+from streaming.stages import (
+    Face,
+    FaceState,
+    HearState,
+    Listener,
+    Responder,
+    Said,
+    Span,
+    StageError,
+    TextDelta,
+    Transcriber,
+    Voice,
+)
 from tests.stubs import AVATAR
 
 SECOND = bytes(2 * RATE)
@@ -26,6 +40,16 @@ def span(**others: Any) -> Span:
     given: dict[str, Any] = {"session": "s", "turn": 1, "pts": 0, "pcm24k": SECOND, "want_frames": 25, "phones": ()}
     rest: dict[str, Any] = {"last": False, "seed": 1, "plan": "", "codec": "h264", "slack_ms": 0, "idle_frame": 0}
     return Span(**{**given, **rest, **others})
+
+
+def test_stand_ins_are_stages() -> None:
+    """For the type checker; and a call is made with all that a driver gives."""
+    stages = Stages(Ears(), Scribe(), Talker(), Hummer(), Drawer(), AVATAR)
+    kinds = {"listener": Listener, "transcriber": Transcriber, "responder": Responder, "voice": Voice, "face": Face}
+    for name, kind in kinds.items():
+        (method,) = [method for method in vars(kind) if not method.startswith("_")]
+        wanted = signature(getattr(kind, method)).parameters.keys()
+        assert signature(getattr(type(getattr(stages, name)), method)).parameters.keys() == wanted
 
 
 @pytest.mark.parametrize("stage", STAGES)
