@@ -142,5 +142,7 @@ def _name(words: list[str]) -> str:
     if words[0].startswith("ray::"):
         return words[0].split()[0].removeprefix("ray::")
     program = Path(words[0]).name
+    if "-c" in words[:4]:
+        return f"{program} -c"
     scripts = [word for word in words[1:] if not word.startswith("-")]
     return Path(scripts[0]).name if program.startswith("python") and scripts else program
