@@ -40,9 +40,9 @@ wheel: .venv/.dev                  ## wheel and source archive into dist/, with 
 	$(BIN)/python -m serve_app.page --pack
 	$(BIN)/python -m build --outdir dist .
 
-release: .venv/.dev                ## the long ones: every death 20 times, the tables of docs/operations.md and docs/performance.md anew
+release: .venv/.dev                ## the long ones: every death 20 times, an hour of endurance, every table of docs/ anew
 	$(BIN)/python -m pytest -m "system or ray" --kills 20 --faults docs/operations.md -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
-	$(BIN)/python -m serve_app.bench --write docs/performance.md
+	$(BIN)/python -m serve_app.bench --long --write docs/performance.md
 
 clean:                             ## remove what the other targets made
 	rm -rf .venv build dist serve_app/_data serve_app/web/dist serve_app/web/package serve_app/web/node_modules *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache

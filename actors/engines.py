@@ -8,6 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 
 STAGES = ("asr", "llm", "tts", "face")
+STAND_IN = "stand-in"
+"""What takes an engine's time without doing its work (actors/stand_in.py), in every stage: in no table, but found."""
+HEARING_STAND_IN = "stand-in-ears"
+"""The same for the listener, which is looked for among the engines of recognition."""
 
 
 class UnknownEngine(ValueError):
@@ -27,6 +31,9 @@ def resolve(stage: str, name: str) -> type:
     Raises UnknownEngine for an unknown name, and ImportError as it comes if the engine's library is not installed.
     """
     table = engines(stage)
+    if name in (STAND_IN, HEARING_STAND_IN):
+        stand_ins = import_module("actors.stand_in").ENGINES
+        table = {**table, STAND_IN: stand_ins[stage], HEARING_STAND_IN: "actors.stand_in:Ears"}
     if name not in table:
         raise UnknownEngine(f"{stage} has no engine {name!r}; choose one of: {', '.join(sorted(table))}")
     module, _, attribute = table[name].partition(":")

@@ -18,6 +18,7 @@ from serve_app import credential
 from serve_app.errors import UserError
 
 OK, WRONG, INTERRUPTED = 0, 2, 130
+HERE = "ws://localhost:8080/v1/realtime"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_portrait(commands)
     _add_models(commands)
-    _add_load(commands)
+    _add_bench(commands)
     _add_eval(commands)
     _add_config(commands)
     _add_plan(commands)
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 not well (config, doctor, eval, inspect...), 2 wrong use."""
+    """Run one command; return its exit code: 0 done, 1 not well (config, eval, inspect, bench...), 2 wrong use."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["inspect"]:  # it reads its own options
         chosen = argparse.Namespace(work=_inspect, options=arguments[1:], verbose=False)
@@ -264,16 +265,20 @@ def _models(order: str) -> Callable[[argparse.Namespace], int]:
     return work
 
 
-def _add_load(commands: _Commands) -> None:
-    command = _command(commands, "load", _load, "let many sessions talk to a running service, and time the answers")
-    command.add_argument("--url", required=True, metavar="ws://HOST:PORT/v1/realtime", help="the service")
+def _add_bench(commands: _Commands) -> None:
+    command = _command(commands, "bench", _bench, "let many sessions talk to a running service, and time the answers")
+    command.add_argument("--url", default=HERE, metavar="ws://HOST:PORT/v1/realtime", help=f"the service ({HERE})")
     command.add_argument("--sessions", type=int, default=4, metavar="N", help="people at once (default: 4)")
+    patterns = "ask and hear out, interrupt the answers, or be there and say nothing (default: talk)"
+    command.add_argument("--pattern", choices=("talk", "barge", "idle"), default="talk", help=patterns)
     command.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they ask (default: 30)")
+    command.add_argument("--price", type=float, metavar="P", help="of an hour of all machines: tells that of a minute")
+    command.add_argument("--json", type=Path, metavar="FILE", help="everything that was measured")
     command.add_argument("--yes", action="store_true", help="the service may be on another machine")
     credential.add_options(command)
 
 
-def _load(chosen: argparse.Namespace) -> int:
+def _bench(chosen: argparse.Namespace) -> int:
     from serve_app import load
 
     return load.main(chosen)
@@ -317,19 +322,31 @@ def _config(chosen: argparse.Namespace) -> int:
 
 def _add_plan(commands: _Commands) -> None:
     command = _command(commands, "plan", _plan, "work out how many sessions a profile carries, without running it")
-    command.add_argument("--sessions", type=int, default=256, metavar="N", help="look no further (default: 256)")
+    command.add_argument("--most", type=int, default=256, metavar="N", help="of one machine, look no further (256)")
     command.add_argument("--cores", type=int, metavar="N", help="of the machine (default: this one's)")
     command.add_argument("--seed", type=int, default=1, metavar="N", help="of the chance in it (default: 1)")
     command.add_argument(
         "--cost", action="append", default=[], metavar="STAGE=S", help="seconds of work for a second of sound"
     )
+    command.add_argument("--costs", type=Path, metavar="FILE.toml", help="what engines cost, measured elsewhere")
+    many = command.add_argument_group("many machines")
+    many.add_argument(
+        "--sessions", type=int, metavar="N", help="conversations at once at the height: simulates a fleet"
+    )
+    many.add_argument("--hours", type=float, default=2, metavar="H", help="how long, from quiet to quiet (default: 2)")
+    many.add_argument("--stay", type=float, default=300, metavar="S", help="mean length of a conversation (300)")
+    many.add_argument("--cold", type=float, default=180, metavar="S", help="until a new machine serves (180)")
+    many.add_argument("--spot", type=float, default=0, metavar="SHARE", help="of the machines lost in an hour (0)")
+    many.add_argument("--each", type=float, metavar="N", help="speaking sessions of one, for the policy that adds more")
+    many.add_argument("--price", type=float, metavar="P", help="of a machine's hour")
+    many.add_argument("--plot", type=Path, metavar="FILE.svg", help="sessions and machines over the time")
     _profile(command)
 
 
 def _plan(chosen: argparse.Namespace) -> int:
     from serve_app import plan
 
-    return plan.main(chosen.profile, chosen.sessions, chosen.seed, chosen.cost, chosen.cores)
+    return plan.main(chosen)
 
 
 def _add_doctor(commands: _Commands) -> None:

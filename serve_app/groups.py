@@ -170,6 +170,8 @@ class Gateway(BaseModel):
     """Most conversations at once at each gateway; 0 is no limit. Whoever comes then is told when to try again."""
     speaking: int = Field(default=0, ge=0)
     """The same for avatars that speak at one moment."""
+    counts: bool = False
+    """True: ``GET /debug/counts`` tells how many tasks, threads and conversations the process holds."""
 
 
 class Doorway(BaseModel):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.caps import variables
-from actors.engines import engines
+from actors.engines import STAND_IN, engines
 from actors.lines import FORMAT
 from actors.serving import ENVIRONMENT
 from actors.tracing import ENDPOINT
@@ -146,7 +146,7 @@ def missing(settings: Settings) -> list[str]:
     told: list[str] = []
     for stage, choice in choices(settings).items():
         table = engines(stage)
-        if choice.engine not in table and choice.engine != NO_FACE:
+        if choice.engine not in (*table, NO_FACE, STAND_IN):
             told.append(
                 f"{stage} has no engine {choice.engine!r} yet: the profile {settings.profile} cannot be started;"
                 f" choose one of: {', '.join(sorted(table))}, for instance AVATAR_{stage.upper()}__ENGINE={min(table)}"

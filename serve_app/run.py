@@ -84,6 +84,7 @@ async def _local(settings: Settings, say: Say) -> None:
             cast=cast,
             tracing=usable(settings.tracing.endpoint),
             about=settings.about(),
+            counts=settings.gateway.counts,
         )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         listener = shared_socket(settings.gateway)

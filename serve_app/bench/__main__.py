@@ -18,6 +18,7 @@ from serve_app.bench import ditto as face
 from serve_app.bench import roundtrip as round_trip
 from serve_app.bench.barge import barge
 from serve_app.bench.costs import costs
+from serve_app.bench.endurance import endurance
 from serve_app.bench.gateway import gateway
 from serve_app.bench.hop import hop
 from serve_app.bench.latency import added, latency
@@ -26,6 +27,7 @@ from serve_app.bench.rendering import face_stage, rendering
 from serve_app.bench.scheduler import scheduler
 from serve_app.bench.service import service
 from serve_app.bench.silence import silence
+from serve_app.bench.simulator import simulator
 from serve_app.bench.table import Result, write_section
 from serve_app.bench.vocoder import vocoder
 from serve_app.settings import load
@@ -33,9 +35,11 @@ from serve_app.settings import load
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
 NAMES = (
     "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "hop",
-    "barge", "silence", "vocoder", "roundtrip", "browser", "soak", "sampler", "ditto",
+    "barge", "silence", "vocoder", "roundtrip", "browser", "soak", "sampler", "ditto", "simulator", "endurance",
 )  # fmt: skip
 BROWSED = {"browser", "soak"}
+LONG = {"simulator", "endurance"}
+"""Half an hour and an hour."""
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
@@ -61,6 +65,10 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
         yield await gateway(quick=quick)
     if "hop" in names:
         yield await hop(quick=quick)
+    if "simulator" in names:
+        yield await simulator(quick=quick)
+    if "endurance" in names:
+        yield await endurance(quick=quick)
     if "vocoder" in names:
         yield vocoder(quick=quick)
     if "roundtrip" in names and not round_trip.possible():
@@ -91,9 +99,12 @@ async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIter
             yield await added(stages, remote, settings, quick=quick)
 
 
-def _possible() -> list[str]:
-    """Everything that can be measured here."""
+def _possible(*, long: bool) -> list[str]:
+    """Everything that can be measured here; ``long``: also what takes very long."""
     left_out: set[str] = set()
+    if not long:
+        print(f"{', '.join(name for name in NAMES if name in LONG)}: left out, they take very long (--long)")
+        left_out |= LONG
     if find_spec("TTS") is None:
         print("vocoder: left out, coqui-tts is not installed here (pip install 'realtime-avatar[xtts]')")
         left_out.add("vocoder")
@@ -113,7 +124,7 @@ def _possible() -> list[str]:
 
 async def _run(chosen: argparse.Namespace) -> bool:
     holds = True
-    async for result in _measured(chosen.names or _possible(), chosen.speech, quick=chosen.quick):
+    async for result in _measured(chosen.names or _possible(long=chosen.long), chosen.speech, quick=chosen.quick):
         print(f"\n## {result.name}\n\n{result.text()}", flush=True)
         if chosen.write:
             write_section(chosen.write, result)
@@ -126,6 +137,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m serve_app.bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="few questions, to see that it works")
+    parser.add_argument("--long", action="store_true", help="also what takes half an hour and more")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
     parser.add_argument("--speech", type=Path, metavar="FOLDER", default=Path("../shared/speech"), help=SPEECH)
     return 0 if asyncio.run(_run(parser.parse_args())) else 1

@@ -64,6 +64,9 @@ LONG = (
 )
 
 
+LEAD_IN = MIC_RATE * 3 // 10
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as a microphone would give it."""
@@ -73,14 +76,13 @@ class Question:
     """PCM16 mono at 16 kHz with 0.3 s of near-silence before the first word."""
     voiced_until: int
     """Sample at 16 kHz after the last voiced one."""
+    voiced_from: int = LEAD_IN
+    """Sample at 16 kHz of the first voiced one."""
 
     @property
     def seconds(self) -> float:
         """From the first to the last voiced sample."""
         return (self.voiced_until - LEAD_IN) / MIC_RATE
-
-
-LEAD_IN = MIC_RATE * 3 // 10
 
 
 async def ask_with(voice: Voice, texts: tuple[str, ...]) -> list[Question]:
@@ -92,9 +94,11 @@ async def ask_with(voice: Voice, texts: tuple[str, ...]) -> list[Question]:
 
 async def _spoken(voice: Voice, text: str, noise: np.random.Generator) -> Question:
     pieces = [piece async for piece in voice.speak(text, "default", "en", SEED)]
-    voiced = max(p.start + p.samples for piece in pieces for p in piece.phones if p.symbol)
+    phones = [phone for piece in pieces for phone in piece.phones if phone.symbol]
+    begin, end = min(p.start for p in phones), max(p.start + p.samples for p in phones)
     pcm16k = overheard(b"".join(piece.pcm24k for piece in pieces), noise)
-    return Question(text, pcm16k, LEAD_IN + voiced * MIC_RATE // RATE)
+    at = [LEAD_IN + sample * MIC_RATE // RATE for sample in (begin, end)]
+    return Question(text, pcm16k, voiced_until=at[1], voiced_from=at[0])
 
 
 def overheard(pcm24k: bytes, noise: np.random.Generator) -> bytes:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +27,22 @@ TURN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Service:
+class Service:
+    """One that runs."""
+
     pid: int
     url: str
+    """Of its socket."""
     ready_s: float
+    """Seconds from its start."""
 
 
 @asynccontextmanager
-async def _running(*arguments: str) -> AsyncIterator[_Service]:
-    """`avatar run` in a process of its own. Raises UserError with its last words if it does not become ready."""
+async def running(*arguments: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Service]:
+    """`avatar run` in a process of its own, with these variables beside ours.
+
+    Raises UserError with its last words if it does not become ready.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -44,7 +51,8 @@ async def _running(*arguments: str) -> AsyncIterator[_Service]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", run, "run", "--port", str(port), *arguments),
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "AVATAR_DOOR__KEYS": os.devnull},  # the keys of whoever measures are not asked for
+        # The keys of whoever measures are not asked for.
+        env={**os.environ, "AVATAR_DOOR__KEYS": os.devnull, **(settings or {})},
     )
     assert process.stderr is not None
     said = ""
@@ -57,7 +65,7 @@ async def _running(*arguments: str) -> AsyncIterator[_Service]:
                 said = line
         drain = asyncio.create_task(process.stderr.read())
         url = found[1].replace("http", "ws", 1) + "/v1/realtime"
-        yield _Service(process.pid, url, time.monotonic() - begun)
+        yield Service(process.pid, url, time.monotonic() - begun)
         drain.cancel()
     finally:
         if process.returncode is None:
@@ -100,7 +108,7 @@ async def service(voice: Voice, *, quick: bool = False) -> Result:
     """Start to ready of both wirings, and the resident memory of the one-process service after spoken turns."""
     (question,) = await ask_with(voice, ("What is twelve times seven?",))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    async with _running("--local") as local:
+    async with running("--local") as local:
         for _ in range(1 if quick else 3):
             await turn(local.url, question.pcm16k)
         memory = _resident_mb(local.pid)
@@ -110,7 +118,7 @@ async def service(voice: Voice, *, quick: bool = False) -> Result:
         Bar("one process, resident memory after spoken turns", memory, 900, "MB"),
     ]
     if not quick:
-        async with _running() as ray:
+        async with running() as ray:
             await turn(ray.url, question.pcm16k)
         rows.append(("`avatar run` (Ray Serve)", f"{ray.ready_s:.1f}", "not measured"))
         bars.append(Bar("Ray Serve, start to ready", ray.ready_s, 40, "s"))

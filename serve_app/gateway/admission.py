@@ -82,6 +82,11 @@ class Admission:
         """See serve_app.instruments.Recording."""
         return self._onward.text()
 
+    @property
+    def conversations(self) -> int:
+        """That are under way."""
+        return int(self._levels["avatar_sessions_active"])
+
     def refusal(self, *, back: bool = False) -> Busy | None:
         """Why nobody may begin now; None lets somebody in. ``back``: it was here a moment ago."""
         room = ROOM_FOR_THOSE_BACK if back else 1.0

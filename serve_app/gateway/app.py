@@ -23,6 +23,7 @@ from serve_app.gateway.counting import Counted
 from serve_app.gateway.described import described
 from serve_app.gateway.desk import add_desk
 from serve_app.gateway.house import House
+from serve_app.gateway.inside import counts
 from serve_app.gateway.library import library
 from serve_app.gateway.loops import Loops
 from serve_app.gateway.realtime import Connection
@@ -93,6 +94,8 @@ def build_gateway(
 
 def _watched(app: FastAPI, house: House) -> None:
     """Health and metrics."""
+    if house.counts:
+        app.include_router(counts(house.admission))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -65,6 +65,7 @@ class GatewayReplica:
             cast=cast_of(settings),
             tracing=usable(settings.tracing.endpoint),
             about=settings.about(),
+            counts=settings.gateway.counts,
         )
         server = uvicorn.Server(server_config(build_gateway(house, idle_clip, door, settings.tts.engine)))
         self._serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.gateway)]), name="gateway")

@@ -37,6 +37,8 @@ class House:
     """What everybody may know of how the service is set up."""
     leaving: Leaving = field(default_factory=Leaving)
     """Whether this gateway is about to stop."""
+    counts: bool = False
+    """True: `/debug/counts` is there."""
 
     def turns(self, session: str) -> Turns | NoTurns:
         """What traces a conversation."""

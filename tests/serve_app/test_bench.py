@@ -296,7 +296,7 @@ def test_the_exit_code_says_whether_every_bar_holds_and_the_table_is_written(
         yield Result("a", ("what",), (("it",),), (Bar("it", 1, 8, "s"),))
 
     monkeypatch.setattr("serve_app.bench.__main__._measured", stub)
-    monkeypatch.setattr("serve_app.bench.__main__._possible", lambda: list(NAMES))
+    monkeypatch.setattr("serve_app.bench.__main__._possible", lambda *, long: list(NAMES))
     document = tmp_path / "performance.md"
     document.write_text("<!-- bench:a -->\n<!-- /bench:a -->\n")
     monkeypatch.setattr("sys.argv", ["bench", "--quick", "--write", str(document)])

@@ -31,7 +31,7 @@ ORDERS = (
     "key",
     "portrait",
     "models",
-    "load",
+    "bench",
     "eval",
     "config",
     "plan",

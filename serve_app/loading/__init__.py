@@ -1,0 +1,1 @@
+"""A load on a running service: people who talk, what they saw, and what it took the service."""

@@ -1,0 +1,317 @@
+"""Many machines and very many people: who comes, who is let in, what is added and lost, what it costs.
+
+How long people wait on a machine with so many others is taken from the simulation of one (talking.py). What is added
+and given up is decided by the policy that Ray asks (serve_app/scaling.py), who is let in by the gateway's own rule
+(serve_app/gateway/admission.py): the same code, on the clock of this simulation. Pure: the same seed, the same day.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from serve_app.gateway.admission import LATE_MOST, Admission, Limits
+from serve_app.scaling import Policy
+from serve_app.simulation.talking import Habits, Unrecorded
+
+TRIES = 3
+"""How often somebody asks to be let in before giving up."""
+DRAIN_S = 600.0
+"""Longest that a machine which is given up waits for its people; they are then taken over by another."""
+NIGHT = 0.3
+"""Share of the height at which the time begins and ends."""
+LATE_PICTURES = 50
+"""Picture messages that are told to the rule for a reply that stalled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is simulated."""
+
+    sessions: int
+    """Conversations at once at the height."""
+    hours: float = 2.0
+    stay_s: float = 300.0
+    """Mean length of a conversation."""
+    cold_s: float = 180.0
+    """From wanting a machine to its first conversation."""
+    spot: float = 0.0
+    """Share of the machines that is lost in an hour, without warning."""
+    kind: str = "face"
+    """Deployment whose policy is asked, out of serve_app.scaling.RULES."""
+    each: float = 2.0
+    """Speaking sessions that a machine carries, as the policy is told."""
+    limits: Limits = field(default_factory=Limits)
+    """Of the gateway of one machine."""
+    habits: Habits = field(default_factory=Habits)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What there was at one moment."""
+
+    at_s: float
+    sessions: int
+    machines: int
+    """That are there or on their way: all of them are paid for."""
+    gone: int
+    """People who gave up so far."""
+
+
+@dataclass(slots=True)
+class Day:
+    """What came of it."""
+
+    came: int = 0
+    admitted: int = 0
+    refused: int = 0
+    """Times that somebody was told to come later."""
+    gone: int = 0
+    """People who gave up."""
+    lost: int = 0
+    """Machines that were taken away."""
+    moved: int = 0
+    """Conversations that went on at another machine."""
+    machine_s: float = 0.0
+    spoken_s: float = 0.0
+    most: int = 0
+    """Machines at once."""
+    height: int = 0
+    """Conversations at once."""
+    lips: list[float] = field(default_factory=list[float])
+    moments: list[Moment] = field(default_factory=list[Moment])
+
+
+class _Machine:
+    """One of them."""
+
+    __slots__ = ("admission", "closed", "people", "ready", "speaking")
+
+    def __init__(self, limits: Limits, now: Any) -> None:
+        self.admission = Admission(Unrecorded(), limits, now)
+        self.people: set[int] = set()
+        self.speaking = 0
+        self.ready = self.closed = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What the policy reads of Ray's; see serve_app.scaling.Context."""
+
+    target_num_replicas: int
+    total_num_requests: float
+    aggregated_metrics: Mapping[str, Mapping[Any, float]] | None
+    capacity_adjusted_min_replicas: int
+    capacity_adjusted_max_replicas: int
+    current_time: float | None
+
+
+class Fleet:
+    """The machines and the people of one simulation; ``day`` runs it."""
+
+    def __init__(self, wish: Wish, waits: Sequence[Sequence[float]], stalls: Sequence[float], seed: int) -> None:
+        """``waits``: lip waits on a machine with k + 1 people, ``stalls`` the share of speech that stalled."""
+        self.day = Day()
+        self._wish, self._waits, self._stalls = wish, waits, stalls
+        self._chance = random.Random(seed)
+        self._now = 0.0
+        self._events: list[tuple[float, int, Any, tuple[Any, ...]]] = []
+        self._count = 0
+        self._machines: set[_Machine] = set()
+        self._open: list[_Machine] = []
+        self._at: dict[int, _Machine] = {}
+        """Person -> machine."""
+        self._until: dict[int, float] = {}
+        """Person -> when it goes."""
+        self._speaking = 0
+        self._policy = Policy(wish.kind, wish.each)
+        self._target = max(1, math.ceil(wish.sessions * NIGHT / max(self._room(), 1)))
+
+    def run(self) -> Day:
+        """To the end."""
+        end = self._wish.hours * 3600
+        for _ in range(self._target):
+            self._order(0.0)
+        self._plan(0.0, self._arrive)
+        self._plan(0.0, self._tick)
+        collecting = gc.isenabled()
+        gc.disable()  # nothing here refers in circles, and to look for that takes a sixth of the time
+        try:
+            while self._events and self._events[0][0] <= end:
+                self._now, _, then, about = heapq.heappop(self._events)
+                then(*about)
+        finally:
+            if collecting:
+                gc.enable()
+        return self.day
+
+    def _plan(self, after: float, then: Any, *about: Any) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (self._now + after, self._count, then, about))
+
+    def _room(self) -> float:
+        """Sessions of a machine at the beginning, when nothing is known yet."""
+        return self._wish.limits.sessions or self._wish.each / 0.6
+
+    # ---- people --------------------------------------------------------------------------------------------
+
+    def _rate(self) -> float:
+        """People a second: a hump over the whole time."""
+        share = NIGHT + (1 - NIGHT) * math.sin(math.pi * self._now / (self._wish.hours * 3600)) ** 2
+        return share * self._wish.sessions / self._wish.stay_s
+
+    def _arrive(self) -> None:
+        self.day.came += 1
+        self._enter(self.day.came, 1, back=False)
+        self._plan(self._chance.expovariate(self._rate()), self._arrive)
+
+    def _enter(self, person: int, tries: int, *, back: bool) -> None:
+        """Knock at the emptier of two machines."""
+        machine = self._two()
+        busy = machine.admission.refusal(back=back) if machine else None
+        if machine is None or busy:
+            self.day.refused += 1
+            if tries < TRIES:
+                self._plan(busy.retry_s if busy else 10.0, self._knock, person, tries + 1, back)
+            else:
+                self.day.gone += 1
+                self._until.pop(person, None)
+            return
+        self._at[person] = machine
+        machine.people.add(person)
+        machine.admission.record("avatar_sessions_active", 1, {})
+        self.day.height = max(self.day.height, len(self._at))
+        if back:
+            self.day.moved += 1
+        else:
+            self.day.admitted += 1
+            self._until[person] = self._now + self._chance.expovariate(1 / self._wish.stay_s)
+        self._ask(person, machine)
+
+    def _knock(self, person: int, tries: int, back: bool) -> None:
+        self._enter(person, tries, back=back)
+
+    def _two(self) -> _Machine | None:
+        if not self._open:
+            return None
+        one, other = (self._open[int(self._chance.random() * len(self._open))] for _ in range(2))
+        return one if len(one.people) <= len(other.people) else other
+
+    def _ask(self, person: int, machine: _Machine) -> None:
+        if self._at.get(person) is not machine:  # it was lost meanwhile
+            return
+        if self._now >= self._until[person]:
+            self._leave(person, machine)
+            return
+        waits = self._waits[min(len(machine.people), len(self._waits)) - 1]
+        wait = waits[int(self._chance.random() * len(waits))] if waits else 60.0
+        least, most = self._wish.habits.questions
+        self.day.lips.append(wait)
+        self._plan(least + (most - least) * self._chance.random() + wait, self._speak, person, machine)
+
+    def _speak(self, person: int, machine: _Machine) -> None:
+        if self._at.get(person) is not machine:
+            return
+        self._speaks(machine, 1)
+        least, most = self._wish.habits.answers
+        length = least + (most - least) * self._chance.random()
+        self.day.spoken_s += length
+        stalled = self._stalls[min(len(machine.people), len(self._stalls)) - 1]
+        if stalled > LATE_MOST:  # with less the rule turns nobody away, and telling it takes time
+            for k in range(LATE_PICTURES):
+                slack = -1.0 if k < stalled * LATE_PICTURES else 1.0
+                machine.admission.record("avatar_deadline_slack_seconds", slack, {})
+        self._plan(length * (1 + stalled), self._rest, person, machine)
+
+    def _rest(self, person: int, machine: _Machine) -> None:
+        if self._at.get(person) is not machine:
+            return
+        self._speaks(machine, -1)
+        least, most = self._wish.habits.rests
+        self._plan(least + (most - least) * self._chance.random(), self._ask, person, machine)
+
+    def _speaks(self, machine: _Machine, more: int) -> None:
+        if self._wish.limits.speaking:  # else nobody asks for it, and telling it takes time
+            machine.admission.record("avatar_sessions_speaking", more, {})
+        machine.speaking += more
+        self._speaking += more
+
+    def _leave(self, person: int, machine: _Machine) -> None:
+        del self._at[person], self._until[person]
+        machine.people.discard(person)
+        machine.admission.record("avatar_sessions_active", -1, {})
+        if machine.closed and not machine.people:
+            self._end(machine)
+
+    # ---- machines ------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Once a second: what the policy wants, and what is paid."""
+        load = {"load": {"all": float(self._speaking)}}
+        context = _Context(self._target, float(self._speaking), load, 1, 4 * self._wish.sessions, self._now)
+        wanted, _ = self._policy(context)
+        for _ in range(wanted - self._target):
+            self._order(self._wish.cold_s * self._chance.uniform(0.8, 1.2))
+        if wanted < self._target:
+            self._give_up(self._target - wanted)
+        self._target = wanted
+        self.day.machine_s += len(self._machines)
+        self.day.most = max(self.day.most, len(self._machines))
+        if self._now % 60 < 1:
+            self.day.moments.append(Moment(self._now, len(self._at), len(self._machines), self.day.gone))
+        self._plan(1.0, self._tick)
+
+    def _order(self, after: float) -> None:
+        machine = _Machine(self._wish.limits, lambda: self._now)
+        self._machines.add(machine)
+        self._plan(after, self._ready, machine)
+
+    def _ready(self, machine: _Machine) -> None:
+        if machine in self._machines and not machine.closed:
+            machine.ready = True
+            self._open.append(machine)
+            if self._wish.spot:
+                self._plan(self._chance.expovariate(self._wish.spot / 3600), self._lose, machine)
+
+    def _give_up(self, count: int) -> None:
+        """Those with the fewest people take nobody new, and go when they are empty."""
+        for machine in heapq.nsmallest(count, self._open, key=lambda machine: len(machine.people)):
+            self._open.remove(machine)
+            machine.closed = True
+            if machine.people:
+                self._plan(DRAIN_S, self._end, machine)
+            else:
+                self._end(machine)
+
+    def _end(self, machine: _Machine) -> None:
+        """Its people, if there are any left, go on at others."""
+        if machine not in self._machines:
+            return
+        self._machines.discard(machine)
+        self._speaking -= machine.speaking
+        machine.speaking = 0
+        for person in sorted(machine.people):
+            del self._at[person]
+            self._plan(self._chance.uniform(0.1, 2.0), self._knock, person, 1, True)
+        machine.people.clear()
+
+    def _lose(self, machine: _Machine) -> None:
+        """It is taken away; what replaces it is ordered at once."""
+        if machine not in self._machines:
+            return
+        if not machine.closed:
+            self._open.remove(machine)
+            machine.closed = True
+            self._order(self._wish.cold_s * self._chance.uniform(0.8, 1.2))
+        self.day.lost += 1
+        self._end(machine)
+
+
+def simulate(wish: Wish, waits: Sequence[Sequence[float]], stalls: Sequence[float], seed: int) -> Day:
+    """The whole time, from a night over a height to a night."""
+    return Fleet(wish, waits, stalls, seed).run()
