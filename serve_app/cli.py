@@ -302,6 +302,7 @@ def _add_config(commands: _Commands) -> None:
     command.add_argument("--out", type=Path, metavar="FILE.yaml", help="where to (default: the standard output)")
     command.add_argument("--check", type=Path, metavar="FILE.yaml", help="say what is wrong with this one instead")
     command.add_argument("--gpus", type=int, metavar="N", help="GPUs of the cluster (default: the profile's)")
+    command.add_argument("--apart", action="store_true", help="each deployment on nodes with an image of its own")
     _profile(command)
 
 
@@ -312,7 +313,7 @@ def _config(chosen: argparse.Namespace) -> int:
         return checking.main(chosen.check, chosen.gpus)
     from serve_app import placement
 
-    return placement.main(chosen.profile, chosen.out)
+    return placement.main(chosen.profile, chosen.out, chosen.apart)
 
 
 def _add_plan(commands: _Commands) -> None:
