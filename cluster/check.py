@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cluster.checks import containers, files, kubernetes
+from cluster.checks import containers, files, google, kubernetes, terraform
 from cluster.checks.parts import Faults, Missing
 
 CHECKS: Mapping[str, Callable[[Path], Faults]] = {
@@ -25,11 +25,16 @@ CHECKS: Mapping[str, Callable[[Path], Faults]] = {
     "systemd": files.systemd,
     "Prometheus": files.prometheus,
     "scripts": files.scripts,
+    "Terraform": terraform.check,
+    "Terraform's layout": terraform.layout,
+    "Cloud Run": google.cloud_run,
+    "Ray's launcher": google.launcher,
 }
 
 UNCHECKED = (
     "that images build and start, for no container engine is asked",
     "what an API server, KubeRay and a cloud's quotas say only when they are asked",
+    "values of Terraform's arguments, for Google's provider is in no package",
     "dashboards/rules.yml inside the PrometheusRule beyond its being the same rules",
 )
 

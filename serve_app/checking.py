@@ -188,7 +188,8 @@ def _gpus(config: Map, gpus: int) -> Faults:
                 alone = name in FACES and deployment.get("max_replicas_per_node") != 1
                 wanted[name] = fitting.Wanted(share, most_replicas(deployment), alone)
     if sum(apart.values()) > 0.9 + 1e-9:  # nodes of their own, of which one of each shares a GPU
-        yield f"applications: {', '.join(apart)} book {sum(apart.values()):g} of the GPU that they share; 0.9 is the most"
+        booked = sum(apart.values())
+        yield f"applications: {', '.join(apart)} book {booked:g} of the GPU that they share; 0.9 is the most"
     try:
         fault = fitting.fault(wanted, gpus)
     except fitting.TooMany:

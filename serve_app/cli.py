@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _add_eval(commands)
     _add_config(commands)
     _add_plan(commands)
+    _add_deploy(commands)
     _add_doctor(commands)
     return top
 
@@ -331,6 +332,27 @@ def _plan(chosen: argparse.Namespace) -> int:
     from serve_app import plan
 
     return plan.main(chosen.profile, chosen.sessions, chosen.seed, chosen.cost, chosen.cores)
+
+
+def _add_deploy(commands: _Commands) -> None:
+    command = _command(commands, "deploy", _deploy, "show what it takes to run it elsewhere, and do it")
+    command.add_argument("way", choices=["compose", "vm", "gke", "cloudrun"], help="where to")
+    order = command.add_mutually_exclusive_group()
+    order.add_argument("--dry-run", action="store_true", help="look and show the plan; change nothing (the default)")
+    order.add_argument("--apply", action="store_true", help="do it, talk to it, and take it back if that fails")
+    command.add_argument("--profile", help="of compose: cpu or l4; of gke the overlay: l4, scale-to-zero, dev")
+    command.add_argument("--images", default="realtime-avatar", help="where the images are (default: %(default)s)")
+    for name, about in (("project", "Google's project"), ("region", ""), ("zone", ""), ("host", "its name in the web")):
+        command.add_argument(f"--{name}", help=about or f"Google's {name}")
+
+
+def _deploy(chosen: argparse.Namespace) -> int:
+    from serve_app import deploying
+
+    names = ("profile", "images", "project", "region", "zone", "host")
+    choices = {name: value for name in names if (value := getattr(chosen, name))}
+    choices["version"] = version("realtime-avatar")
+    return deploying.main(chosen.way, choices, apply=chosen.apply)
 
 
 def _add_doctor(commands: _Commands) -> None:

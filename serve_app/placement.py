@@ -125,8 +125,9 @@ def text(profile: str, apart: bool = False) -> str:
     """The same as a file, with what must be known before it is deployed. Raises SettingsError."""
     import yaml
 
+    order = f"avatar config --profile {profile}{' --apart' * apart}"
     lines = [
-        f"# Made by `avatar config --profile {profile}{' --apart' * apart}`; settings live in serve_app/profiles/{profile}.toml.",
+        f"# Made by `{order}`; settings live in serve_app/profiles/{profile}.toml.",
         f"# Before `ray start --head`, set: {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())}",
     ]
     if load(profile).ray.mps:

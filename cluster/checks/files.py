@@ -1,4 +1,4 @@
-"""The files that programs of others read: proxies, the unit of systemd, Prometheus, scripts; and what we make ourselves."""
+"""Files that programs of others read: proxies, the unit of systemd, Prometheus, scripts; and those that we make."""
 
 from __future__ import annotations
 

@@ -222,4 +222,4 @@ def _pods(service: Object, environment: Mapping[str, str], told: str) -> Faults:
         if group.get("groupName") == "gateway":
             drain, grace = float(environment.get(DRAIN, 8)), float(pod.get("terminationGracePeriodSeconds", 30))
             if grace < drain + 5:
-                yield f"{name}: terminationGracePeriodSeconds is {grace:g}, the gateway drains for {drain:g} s and 5 more"
+                yield f"{name}: terminationGracePeriodSeconds is {grace:g}, it drains for {drain:g} s and 5 more"
