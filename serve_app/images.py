@@ -54,15 +54,22 @@ ENGINES = (
 """Engines that a gateway calls elsewhere, and two tools of Ray's that nobody here calls. Of faster-whisper the gateway
 needs the file of Silero, which is listened with there, and not the library."""
 
+CUBLAS_12 = "nvidia-cublas-cu12>=12.4,<12.5"
+"""What CTranslate2 calls; later ones bring a compiler of 230 MB along, which it does not."""
+
 IMAGES: Mapping[str, Image] = {
     "cpu": Image(("postgres",)),
     "gateway": Image(("postgres",), without=ENGINES, limit=0.9),
-    # From 12.5 on cuBLAS brings a compiler of 230 MB along, which CTranslate2 does not call.
-    "asr": Image(("postgres", "gpu"), ("nvidia-cublas-cu12>=12.4,<12.5",), limit=2.0),
+    "asr": Image(("postgres", "gpu"), (CUBLAS_12,), limit=2.0),
     "tts": Image(("postgres", "gpu", "xtts"), limit=6.5),
     "face": Image(
         ("postgres", "gpu", "tensorrt-rtx"),
         limit=3.0,
+        estimated={"TensorRT without builder resources (estimate)": 1200 * MB},
+    ),
+    "all": Image(
+        ("postgres", "gpu", "xtts", "tensorrt-rtx"),
+        (CUBLAS_12,),
         estimated={"TensorRT without builder resources (estimate)": 1200 * MB},
     ),
     "builder": Image(

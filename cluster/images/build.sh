@@ -20,7 +20,7 @@ if [ -z "${PYTHON_DIGEST:-}" ]; then
     echo "PYTHON_DIGEST=$PYTHON_DIGEST"
 fi
 
-if [ $# = 0 ]; then set -- cpu gateway asr tts face builder; fi
+if [ $# = 0 ]; then set -- cpu gateway asr tts face all builder; fi
 for name in "$@"; do
     [ -f "cluster/images/$name.Dockerfile" ] || { echo "there is no image $name" >&2; exit 2; }
     if [ "${PUSH:-}" = 1 ]; then where=(--push --sbom=true --provenance=true); else where=(--load); fi
