@@ -1,4 +1,4 @@
-"""What the images take is added up from their locks; a lock leaves out only what nothing in its image imports.
+"""What the images take is added up from their locks; a lock leaves out only what nothing in its image imports."""
 
 from __future__ import annotations
 
