@@ -17,11 +17,12 @@ run: .venv/.base                   ## talk to it: http://localhost:8080
 test: .venv/.dev                   ## the tests: no GPU, no network, no Ray, a minute or two
 	$(BIN)/python -m pytest --cov=streaming --cov-branch --cov-fail-under=100
 
-check: .venv/.dev                  ## format, lint, types, who may import whom
+check: .venv/.dev                  ## format, lint, types, who may import whom, every file that deploys us
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m cluster.check
 
 test-system: .venv/.system         ## the tests of whole programs: Ray, servers, wheels, real engines
 	$(BIN)/python -m pytest -m "system or ray"

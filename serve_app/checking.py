@@ -176,14 +176,20 @@ def _ports(config: Map, settings: Settings | None) -> Faults:
 
 def _gpus(config: Map, gpus: int) -> Faults:
     wanted: dict[str, fitting.Wanted] = {}
+    apart: dict[str, float] = {}
     for _, application in applications_of(config):
         for deployment in deployments_of(application):
             actor = deployment.get("ray_actor_options")
-            share = actor.get("num_gpus", 0) if isinstance(actor, Mapping) else 0
-            name = str(deployment.get("name"))
-            if is_number(share) and share > 0 and name not in wanted:
+            actor = actor if isinstance(actor, Mapping) else {}
+            share, name = actor.get("num_gpus", 0), str(deployment.get("name"))
+            if is_number(share) and share > 0 and name in (actor.get("resources") or {}):
+                apart[name] = share
+            elif is_number(share) and share > 0 and name not in wanted:
                 alone = name in FACES and deployment.get("max_replicas_per_node") != 1
                 wanted[name] = fitting.Wanted(share, most_replicas(deployment), alone)
+    if sum(apart.values()) > 0.9 + 1e-9:  # nodes of their own, of which one of each shares a GPU
+        booked = sum(apart.values())
+        yield f"applications: {', '.join(apart)} book {booked:g} of the GPU that they share; 0.9 is the most"
     try:
         fault = fitting.fault(wanted, gpus)
     except fitting.TooMany:

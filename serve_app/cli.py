@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _add_eval(commands)
     _add_config(commands)
     _add_plan(commands)
+    _add_deploy(commands)
     _add_doctor(commands)
     return top
 
@@ -307,6 +308,7 @@ def _add_config(commands: _Commands) -> None:
     command.add_argument("--out", type=Path, metavar="FILE.yaml", help="where to (default: the standard output)")
     command.add_argument("--check", type=Path, metavar="FILE.yaml", help="say what is wrong with this one instead")
     command.add_argument("--gpus", type=int, metavar="N", help="GPUs of the cluster (default: the profile's)")
+    command.add_argument("--apart", action="store_true", help="each deployment on nodes with an image of its own")
     _profile(command)
 
 
@@ -317,7 +319,7 @@ def _config(chosen: argparse.Namespace) -> int:
         return checking.main(chosen.check, chosen.gpus)
     from serve_app import placement
 
-    return placement.main(chosen.profile, chosen.out)
+    return placement.main(chosen.profile, chosen.out, chosen.apart)
 
 
 def _add_plan(commands: _Commands) -> None:
@@ -349,11 +351,38 @@ def _plan(chosen: argparse.Namespace) -> int:
     return plan.main(chosen)
 
 
+def _add_deploy(commands: _Commands) -> None:
+    command = _command(commands, "deploy", _deploy, "show what it takes to run it elsewhere, and do it")
+    command.add_argument("way", choices=["compose", "vm", "gke", "cloudrun"], help="where to")
+    order = command.add_mutually_exclusive_group()
+    order.add_argument("--dry-run", action="store_true", help="look and show the plan; change nothing (the default)")
+    order.add_argument("--apply", action="store_true", help="do it, talk to it, and take it back if that fails")
+    command.add_argument("--profile", help="of compose: cpu or l4; of gke the overlay: l4, scale-to-zero, dev")
+    command.add_argument("--images", default="realtime-avatar", help="where the images are (default: %(default)s)")
+    for name, about in (("project", "Google's project"), ("region", ""), ("zone", ""), ("host", "its name in the web")):
+        command.add_argument(f"--{name}", help=about or f"Google's {name}")
+
+
+def _deploy(chosen: argparse.Namespace) -> int:
+    from serve_app import deploying
+
+    names = ("profile", "images", "project", "region", "zone", "host")
+    choices = {name: value for name in names if (value := getattr(chosen, name))}
+    choices["version"] = version("realtime-avatar")
+    return deploying.main(chosen.way, choices, apply=chosen.apply)
+
+
 def _add_doctor(commands: _Commands) -> None:
-    _profile(_command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it"))
+    command = _command(commands, "doctor", _doctor, "what is there, what is missing, the line that mends it")
+    command.add_argument("--images", action="store_true", help="how large the container images get, instead")
+    _profile(command)
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
+    if chosen.images:
+        from serve_app import images
+
+        return images.main()
     from serve_app import doctor
 
     return doctor.main(chosen.profile)

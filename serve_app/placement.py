@@ -102,9 +102,13 @@ def _actor(settings: Settings, share: Share) -> dict[str, Any]:
 # ---- for `serve deploy` ------------------------------------------------------------------------------------
 
 
-def config(profile: str) -> dict[str, Any]:
-    """The Serve config of a profile, as ``serve deploy`` reads it. Raises SettingsError."""
-    settings = load(profile)
+def config(profile: str, apart: bool = False, **overrides: Any) -> dict[str, Any]:
+    """The Serve config of a profile, as ``serve deploy`` reads it. Raises SettingsError.
+
+    ``apart``: each deployment only on nodes that carry a resource with its name, because their images differ.
+    ``overrides`` are settings that the cluster's environment will hold.
+    """
+    settings = load(profile, **overrides)
     served = {*choices(settings), "gpu", "gateway"}
     return {
         "proxy_location": "Disabled",
@@ -114,7 +118,7 @@ def config(profile: str) -> dict[str, Any]:
                 "route_prefix": None,
                 "import_path": APPLICATION,
                 "args": {"name": name, "profile": profile, "version": version("realtime-avatar")},
-                "deployments": [{"name": name, **_written(options(settings, name))}],
+                "deployments": [{"name": name, **_placed(name, _written(options(settings, name)), apart)}],
             }
             for name in settings.ray.deployed()
             if name in served
@@ -127,18 +131,28 @@ def _written(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key != "max_constructor_retry_count"}
 
 
-def text(profile: str) -> str:
+def _placed(name: str, options: dict[str, Any], apart: bool) -> dict[str, Any]:
+    """Held to nodes of its own, one replica each; two gateways, for the new one listens before the old one stops."""
+    if not apart:
+        return options
+    actor = options["ray_actor_options"]
+    alone = {"max_replicas_per_node": 1} if actor["num_gpus"] else {}
+    return {**options, **alone, "ray_actor_options": {**actor, "resources": {name: 0.5 if name == "gateway" else 1.0}}}
+
+
+def text(profile: str, apart: bool = False) -> str:
     """The same as a file, with what must be known before it is deployed. Raises SettingsError."""
     import yaml
 
+    order = f"avatar config --profile {profile}{' --apart' * apart}"
     lines = [
-        f"# Made by `avatar config --profile {profile}`; settings live in serve_app/profiles/{profile}.toml.",
+        f"# Made by `{order}`; settings live in serve_app/profiles/{profile}.toml.",
         f"# Before `ray start --head`, set: {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())}",
     ]
     if load(profile).ray.mps:
         daemon = " ".join(f"{name}={value}" for name, value in MPS.items())
         lines.append(f"# And on every machine with a GPU, start: {daemon} nvidia-cuda-mps-control -d")
-    return "\n".join(lines) + "\n" + yaml.safe_dump(config(profile), sort_keys=False)
+    return "\n".join(lines) + "\n" + yaml.safe_dump(config(profile, apart), sort_keys=False)
 
 
 def missing(settings: Settings) -> list[str]:
@@ -154,13 +168,13 @@ def missing(settings: Settings) -> list[str]:
     return told
 
 
-def main(profile: str | None, out: Path | None) -> int:
+def main(profile: str | None, out: Path | None, apart: bool = False) -> int:
     """Write the Serve config of a profile to ``out``, or to the standard output; 1 if an engine of it is missing.
 
     Raises SettingsError, and UserError if the file cannot be written.
     """
     settings = load(profile)
-    written = text(settings.profile or DEFAULT)
+    written = text(settings.profile or DEFAULT, apart)
     if out is None:
         sys.stdout.write(written)
     else:

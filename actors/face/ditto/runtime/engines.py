@@ -27,7 +27,7 @@ Progress = Callable[[str, float], None]
 Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Least, usual and largest shape of an input."""
 
-LIBRARIES = {"tensorrt": ("tensorrt",), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
+LIBRARIES = {"tensorrt": ("tensorrt", "tensorrt_bindings"), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
 """Modules to look for, by runtime; the second is there where only the wheels with the library are installed."""
 _MISSING = {
     "tensorrt": "PyPI has only stubs of it: install tensorrt 11.2 or newer from NVIDIA's own index, or its container",
