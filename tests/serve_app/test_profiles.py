@@ -143,5 +143,7 @@ def test_the_face_of_a_gpu_takes_the_arguments_that_the_profile_gives(name: str)
 
 def test_several_languages_are_heard_and_spoken_without_a_gpu() -> None:
     settings = load("cpu-multilingual")
-from actors.tts.polyglot import Polyglot
-from serve_app.app import checked, choices
+    assert settings.asr.arguments == {"model": "base", "languages": ["en", "es", "zh"]}
+    assert settings.tts.engine == "polyglot"
+    assert Polyglot.known(**settings.tts.arguments)["languages"] == set(settings.asr.arguments["languages"])
+    assert needed(settings) == ["silero-v6", "whisper-base", "hibari", "kokoro"]
