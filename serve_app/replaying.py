@@ -60,7 +60,7 @@ def main(path: Path, stages: Callable[[], Stages] | None = None) -> int:
 
 def _redone(entries: Sequence[Entry], header: Header, stages: Stages) -> list[Mismatch]:
     given = header.settings
-    languages = frozenset(given["languages"]) if "languages" in given else None
+    languages = frozenset(given.get("languages", ())) or None
     driving = Driving(given["voice"], given["language"], languages, hints=given.get("hints", ""))
     calls, wrong = asyncio.run(redo(entries, stages, driving))
     for mismatch in wrong[:SHOWN]:

@@ -54,7 +54,8 @@ from streaming.events import (
     UserSaid,
     UserSaying,
 )
-from streaming.media import SAMPLE_BYTES, samples
+from streaming.media import samples
+from streaming.skipping import new_of
 from streaming.stages import (
     Avatar,
     Face,
@@ -65,7 +66,6 @@ from streaming.stages import (
     Responder,
     Said,
     SharedListener,
-    Spoken,
     StageError,
     StageLost,
     TextDelta,
@@ -337,7 +337,7 @@ class Session:
             stream = self._stages.voice.speak(text, self._driving.voice, language, order.seed)
             async with aclosing(self._timely(stream)) as answers:
                 async for piece in answers:
-                    kept = _from(order.skip, piece, at)
+                    kept = new_of(order.skip, piece, at)
                     at += samples(piece.pcm24k)
                     if kept:
                         words = kept.words if text == order.text else ()  # those of the reply are not heard
@@ -370,22 +370,6 @@ class Session:
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
-
-
-def _from(first: int, piece: Spoken, at: int) -> Spoken | None:
-    """The part of ``piece``, itself the clip's sound from sample ``at`` on, that lies at ``first`` or after.
-
-    None if nothing is left. Phones and words that begin earlier are known from the attempt that was lost.
-    """
-    if at >= first:
-        return piece
-    if at + samples(piece.pcm24k) <= first:
-        return None
-    return Spoken(
-        piece.pcm24k[(first - at) * SAMPLE_BYTES :],
-        tuple(phone for phone in piece.phones if phone.start >= first),
-        tuple(word for word in piece.words if word.start >= first),
-    )
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

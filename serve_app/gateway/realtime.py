@@ -278,9 +278,8 @@ class Connection:
         wishes, driving = conduct.wishes, conduct.driving(self._house.driving)
         conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live, planner=planner)
         who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
-        who |= {"hints": driving.hints} if driving.hints else {}
-        who |= {} if driving.languages is None else {"languages": sorted(driving.languages)}
-        header = {"conversation": conversation.settings(), "planner": described(planner), **who}
+        more = {"hints": driving.hints, "languages": sorted(driving.languages or ())}
+        header = {"conversation": conversation.settings(), "planner": described(planner), **who, **more}
         resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
         session = self._begin(conversation, Joined(), header={**header, **resume})
         if self._given:

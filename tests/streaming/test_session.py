@@ -357,10 +357,10 @@ async def test_ticks_reach_the_conversation() -> None:
 
 @pytest.mark.parametrize("skip", [0, 1, 2400, 2500, 4800, 99_999])
 def test_the_part_of_a_repeated_clip_that_is_new(skip: int) -> None:
-    from streaming.session import _from
+    from streaming.skipping import new_of
 
     piece = Spoken(pcm(2400), (Phone("a", 2400, 100), Phone("b", 2500, 100)), (Word("w", 2500, 10),))
-    kept = _from(skip, piece, 2400)
+    kept = new_of(skip, piece, 2400)
     left = max(min(4800 - skip, 2400), 0)
     assert (len(kept.pcm24k) // 2 if kept else 0) == left
     if skip == 2500 and kept:
