@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -45,6 +47,10 @@ RESUME_S = 120.0
 """How long after a cut the service waits, in seconds."""
 AGAIN_S, AGAIN_MOST_S = 0.1, 5.0
 """First and longest pause between two attempts to connect again, in seconds."""
+SAID = "said_"
+"""What the ids of our messages begin with."""
+UNHEARD = 32
+"""Messages that are kept to be said again: more are not under way at once."""
 CUT = (1001, 1005, 1006, 1011, 1012, 4008)
 """Close codes after which it is worth while to come back."""
 
@@ -82,6 +88,9 @@ class Avatar:
         self._again: Callable[[], Awaitable[ClientConnection]] | None = None
         """Makes another connection after a cut; None: a cut is the end."""
         self._reader = Reader()
+        self._said: deque[tuple[int, str]] = deque(maxlen=UNHEARD)
+        """Numbers and texts of the newest messages: what a gateway did not take before it went is said once more."""
+        self._ids = count(1)
         self._seq = 0
         self._heard = 0
         self._begun = time.monotonic()
@@ -149,7 +158,21 @@ class Avatar:
                 await self._socket.recv()
 
     async def _send(self, kind: str, **fields: Any) -> None:
-        await self._give(json.dumps({"type": kind, **fields}))
+        if kind == "avatar.playhead":
+            await self._give(json.dumps({"type": kind, **fields}))
+            return
+        number = next(self._ids)
+        message = json.dumps({"type": kind, "event_id": f"{SAID}{number}", **fields})
+        await self._give(message)
+        self._said.append((number, message))
+
+    async def _say_again(self, socket: ClientConnection, resumed: dict[str, Any]) -> None:
+        """What the service did not take before the cut, if it tells what it took last."""
+        if "received" in resumed:
+            taken = int((resumed["received"] or SAID).removeprefix(SAID) or 0)
+            for number, message in self._said:
+                if number > taken:
+                    await socket.send(message)
 
     async def _give(self, message: str | bytes) -> None:
         try:
@@ -196,6 +219,7 @@ class Avatar:
                 while True:
                     told = json.loads(await socket.recv())
                     if told["type"] == "avatar.resumed":
+                        await self._say_again(socket, told)
                         self._socket = socket  # nothing may be sent on it before the hello
                         return
                     if told["type"] == "error":

@@ -242,13 +242,12 @@ class Connection:
         persona = taken.stored.header.get("persona", "")
         conduct = Conduct(hello.session, house.stages.avatar, self._pace(), own=True, cast=house.cast, persona=persona)
         conduct.resume_token = hello.token
-        self._joined = True  # it was greeted when it came first
-        outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
+        self._joined, outgoing = True, Outgoing(conduct, clock_ms=self._clock_ms)  # it was greeted when it came first
         # An hour of talk takes seconds to do again: in a thread, so that others are not kept waiting.
         up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing, house.stages.planner)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
-        resumed = {"session_id": hello.session, "last_seq": hello.last_seq, "session": conduct.described()}
-        told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", **resumed}
+        told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", "session_id": hello.session}
+        told |= {"last_seq": hello.last_seq, "received": taken.received, "session": conduct.described()}
         self._outbox.put(Missed((json.dumps(told), *up.missed)))
         session = self._begin(
             up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, first_order=up.next

@@ -116,6 +116,12 @@ class Taken:
     epoch: int
     lines: tuple[dict[str, Any], ...]
 
+    @property
+    def received(self) -> str | None:
+        """The client's own id of its newest message that counts: it says again whatever it said after it."""
+        said = next((line["in"] for line in reversed(self.lines) if "in" in line), None)
+        return json.loads(said).get("event_id") if said else None
+
 
 async def take_over(archive: Archive | None, hello: Hello) -> Taken:
     """Become the owner of the session that a client wants back. Raises ClientError with the reason if that cannot be.

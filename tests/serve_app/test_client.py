@@ -103,6 +103,28 @@ async def test_the_playhead_is_reported_after_a_cut_too(tmp_path: Path, monkeypa
     await store.close()
 
 
+async def test_what_the_service_did_not_take_before_a_cut_is_said_again_and_nothing_else(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
+    await store.open()
+    archive = Archive(store, False, "gateway")
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        async with connect(f"{url}/v1/realtime") as avatar:
+            await avatar.say("first")
+            await until(avatar, idle)
+            house.leaving.begin()  # the gateway closes the socket and reads no more of it
+            await asyncio.sleep(0.2)
+            house.leaving._begun = False
+            avatar._said.append((next(avatar._ids), json.dumps({"type": "avatar.say", "text": "on the way"})))
+            told = await until(avatar, lambda unit: isinstance(unit, End))
+        assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "You said: on the way"
+        stored = await store.conversation(avatar.session["id"])
+    assert stored is not None
+    assert [item.said.text for item in stored.items if item.said.role == "user"] == ["first", "on the way"]
+    await archive.settle()
+    await store.close()
+
+
 async def test_who_finds_nobody_any_more_says_why_the_connection_was_lost(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""A stage sleeps: a small engine answers meanwhile, the client is told once, and a replica takes over when it is up."""
+"""A stage sleeps: a small engine answers meanwhile, the client is told once, and a replica takes over in the end."""
 
 from __future__ import annotations
 

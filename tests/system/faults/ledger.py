@@ -34,11 +34,11 @@ class Ledger:
 
     seen: dict[str, Seen] = field(default_factory=dict[str, Seen])
 
-    def note(self, kind: str, at: float, people: list[Person]) -> None:
-        """A fault of this kind at ``at``, after which everybody talked on or had lost the conversation."""
+    def note(self, kind: str, at: float, people: list[Person], lost: int) -> None:
+        """A fault of this kind at ``at``, after which everybody talked on but for ``lost`` of them."""
         seen = self.seen.setdefault(kind, Seen())
         seen.times += 1
-        seen.lost += sum(bool(person.wrong) for person in people)
+        seen.lost += lost
         for person in people:
             seen.pauses.append(person.pause(at))
             seen.resumed += [back - cut for cut, back in person.resumed if cut >= at - 0.5]

@@ -18,7 +18,7 @@ from serve_app.units import End, Notice, Picture, Sound, State, Told, Trouble
 from streaming.media import FRAME, frames_for, samples
 
 WORDS = "harbour lamp pilot boxes stairs morning rain window captain letter".split()
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 """Longest wait for the next word of the service before it counts as silent for ever."""
 
 
@@ -52,6 +52,8 @@ class Person:
     wrong: list[str] = field(default_factory=list[str])
     resumed: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     """When its connection was cut, and when it had another one."""
+    left: bool = False
+    """True once it talks no more."""
     next: list[str] = field(default_factory=list[str])
     """What it says next instead of its usual words."""
 
@@ -73,6 +75,9 @@ class Person:
             self.wrong.append(f"lost its conversation: {error}")
         except TimeoutError:
             self.wrong.append(f"heard nothing for {PATIENCE_S:.0f} s")
+
+        finally:
+            self.left = True
 
     def _watch(self, avatar: Avatar) -> None:
         again = avatar._come_back

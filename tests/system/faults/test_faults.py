@@ -130,26 +130,28 @@ async def broken(
     people: list[Person],
     ledger: Ledger,
     kind: str,
-    breaks: Callable[[], Awaitable[None]],
+    breaks: Callable[[], Awaitable[float | None]],
     *,
     less: bool = False,
 ) -> float:
     """Break something in mid-talk, wait until all have talked on and everything is there again; note how it was.
 
-    ``less``: replies may go on with less. Returns when it was.
+    ``less``: replies may go on with less. ``breaks`` gives the moment from which to count, if not from its begin.
     """
     await asyncio.to_thread(wait_until, house.whole, SETTLED_S, "the service before a fault")
+    assert not any(person.left for person in people), "somebody has lost the conversation in an earlier test"
     await until(lambda: all(person.replies and not person.replies[-1].ended for person in people), 30.0)
     wrong = [len(person.wrong) for person in people]
     at = time.monotonic()
-    await breaks()
+    at = await breaks() or at
     turns = [len(person.replies) for person in people]
     went_on = lambda: all(len(p.replies) > turn + 1 or p.wrong for p, turn in zip(people, turns, strict=True))  # noqa: E731
     try:
         await until(went_on, SETTLED_S)
     except TimeoutError:
         pytest.fail(f"after {kind}: " + json.dumps([(p.name, len(p.replies), p.wrong) for p in people]))
-    ledger.note(kind, at, people)
+    lost = sum(len(person.wrong) > before for person, before in zip(people, wrong, strict=True))
+    ledger.note(kind, at, people, lost)
     assert [person.wrong[before:] for person, before in zip(people, wrong, strict=True)] == [[] for _ in people]
     if not less:
         cut = [reply for person in people for reply in person.after(at) if not reply.whole]
@@ -240,8 +242,10 @@ async def test_a_worker_node_is_lost(house: House, people: list[Person], ledger:
     async def lost() -> None:
         house.nodes.kill_worker(node)
 
-    await broken(house, people, ledger, "a worker node", lost, less=True)
-    house.nodes.add_worker()
+    try:
+        await broken(house, people, ledger, "a worker node", lost, less=True)
+    finally:
+        house.nodes.add_worker()
 
 
 async def test_the_head_is_lost_and_comes_back(
@@ -261,10 +265,11 @@ async def test_without_redis_the_service_is_started_anew(
 ) -> None:
     """Last: everything goes, and another cluster with the same store and port takes the conversations up."""
 
-    async def anew() -> None:
+    async def anew() -> float:
         house.nodes.redis = ""  # nothing is known of what ran before
         await asyncio.to_thread(house.nodes.stop)
         await asyncio.to_thread(house.begin)
         await asyncio.to_thread(house.deploy)
+        return time.monotonic()
 
-    await broken(house, people, ledger, "everything, started anew", anew)
+    await broken(house, people, ledger, "everything, started anew: since it is back", anew)
