@@ -172,13 +172,8 @@ class Session:
         finally:
             self._over = True
             self._inbox.close()
-            await _stop(
-                [
-                    clock,
-                    *([self._judging] if self._judging else []),
-                    *(call for calls in self._calls.values() for call in calls),
-                ]
-            )
+            judging = [self._judging] if self._judging else []
+            await _stop([clock, *judging, *(call for calls in self._calls.values() for call in calls)])
 
     async def _tick(self, ticks: AsyncIterator[int]) -> None:
         async for now in ticks:
