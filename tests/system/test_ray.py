@@ -169,6 +169,7 @@ def probe_class(diary: Path) -> type:
 
     class Probe:
         async def speak(self, *_: object, call: object) -> AsyncIterator[str]:
+            note("begun")
             try:
                 yield f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')}"
                 while True:
@@ -196,13 +197,13 @@ async def test_leaving_a_stream_ends_it_at_its_producer_and_a_replica_without_sh
     async with aclosing(stream):
         assert await anext(stream) == "CUDA_VISIBLE_DEVICES="
         assert await anext(stream) == "more"
-    await until(lambda: diary.exists() and diary.read_text() == "ended\n")
+    await until(lambda: diary.exists() and diary.read_text() == "begun\nended\n")
 
     waiting = asyncio.create_task(all_of(voice.speak("Hello", "default", "en", 1)))
-    await asyncio.sleep(0.1)
+    await until(lambda: diary.read_text() == "begun\nended\nbegun\n")
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await until(lambda: diary.read_text() == "ended\nended\n")
+    await until(lambda: diary.read_text() == "begun\nended\nbegun\nended\n")
     await asyncio.to_thread(serve.delete, "probe")
 
 
