@@ -215,22 +215,28 @@ class Avatar:
         while True:
             try:
                 socket = await self._again()
-                await socket.send(json.dumps({"type": "avatar.hello", **hello}))
-                while True:
-                    told = json.loads(await socket.recv())
-                    if told["type"] == "avatar.resumed":
-                        await self._say_again(socket, told)
-                        self._socket = socket  # nothing may be sent on it before the hello
-                        return
-                    if told["type"] == "error":
-                        await socket.close()
-                        raise AvatarError(told["error"]["message"], code)
-            except (AvatarError, ConnectionClosed) as error:
+                async with asyncio.timeout(OPEN_S):  # who took the connection may die before it answers
+                    await self._greeted(socket, hello, code)
+                self._socket = socket  # nothing may be sent on it before the hello
+                return
+            except (AvatarError, ConnectionClosed, TimeoutError) as error:
                 refused = isinstance(error, AvatarError) and error.code == code
                 if refused or time.monotonic() + pause > until:
                     raise _gone(closed) from error
             await asyncio.sleep(pause)
             pause = min(2 * pause, AGAIN_MOST_S)
+
+    async def _greeted(self, socket: ClientConnection, hello: dict[str, Any], code: int) -> None:
+        """Take the conversation up on a fresh connection. Raises AvatarError with ``code`` if it is refused."""
+        await socket.send(json.dumps({"type": "avatar.hello", **hello}))
+        while True:
+            told = json.loads(await socket.recv())
+            if told["type"] == "avatar.resumed":
+                await self._say_again(socket, told)
+                return
+            if told["type"] == "error":
+                await socket.close()
+                raise AvatarError(told["error"]["message"], code)
 
     async def _play(self, unit: Told) -> None:
         if self._playhead is None:

@@ -52,6 +52,8 @@ class Person:
     wrong: list[str] = field(default_factory=list[str])
     resumed: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     """When its connection was cut, and when it had another one."""
+    away: bool = False
+    """True while it looks for another connection."""
     left: bool = False
     """True once it talks no more."""
     next: list[str] = field(default_factory=list[str])
@@ -83,8 +85,9 @@ class Person:
         again = avatar._come_back
 
         async def come_back(closed: object) -> None:
-            cut = time.monotonic()
+            cut, self.away = time.monotonic(), True
             await again(closed)  # type: ignore[arg-type]
+            self.away = False
             self.resumed.append((cut, time.monotonic()))
 
         avatar._come_back = come_back  # type: ignore[method-assign]

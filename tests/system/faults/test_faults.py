@@ -149,7 +149,7 @@ async def broken(
     try:
         await until(went_on, SETTLED_S)
     except TimeoutError:
-        pytest.fail(f"after {kind}: " + json.dumps([(p.name, len(p.replies), p.wrong) for p in people]))
+        pytest.fail(f"after {kind}: " + json.dumps([(p.name, len(p.replies), p.away, p.wrong) for p in people]))
     lost = sum(len(person.wrong) > before for person, before in zip(people, wrong, strict=True))
     ledger.note(kind, at, people, lost)
     assert [person.wrong[before:] for person, before in zip(people, wrong, strict=True)] == [[] for _ in people]
@@ -199,13 +199,13 @@ async def test_a_voice_runs_out_of_memory(house: House, people: list[Person], le
 async def test_a_voice_hangs(house: House, people: list[Person], ledger: Ledger, kill_no: int) -> None:
     (house.nodes.folder / "hung").unlink(missing_ok=True)
     people[1].next.append(f"{stages.HANGER} was the old lamp on the stairs. Then it rained all day long.")
-    before = house.ready("tts")
+    before, asked = house.ready("tts"), len(people[1].replies)
 
     async def hung() -> None:
         await until((house.nodes.folder / "hung").exists, 30.0)
 
     await broken(house, people, ledger, "stage, hanging", hung, less=True)
-    [reply] = [reply for reply in people[1].replies[-6:] if stages.HANGER in reply.asked]
+    [reply] = [reply for reply in people[1].replies[asked:] if stages.HANGER in reply.asked]
     assert [notice.rung for notice in reply.notices] == ["text"], "told, and written to its end"
     gone = lambda: any(not alive(pid) for pid in before)  # noqa: E731
     await asyncio.to_thread(wait_until, gone, SETTLED_S, "the end of a voice that hangs")
@@ -216,13 +216,14 @@ async def test_a_poisonous_request_is_given_up(
 ) -> None:
     diary = house.nodes.folder / "poisoned"
     diary.unlink(missing_ok=True)
+    asked = len(people[2].replies)
     people[2].next.append(f"{stages.POISON} was the rain that fell into the room. Then it rained all day long.")
 
     async def poisoned() -> None:
         await until(diary.exists, 30.0)
 
     at = await broken(house, people, ledger, "a poisonous request", poisoned, less=True)
-    [reply] = [reply for reply in people[2].replies[-6:] if stages.POISON in reply.asked]
+    [reply] = [reply for reply in people[2].replies[asked:] if stages.POISON in reply.asked]
     assert [trouble.code for trouble in reply.troubles] == ["tts_failed"]
     assert len(diary.read_text().splitlines()) == GIVEN_UP, "so many replicas, and no more"
     others = [r for person in people for r in person.after(at) if stages.POISON not in r.asked and not r.whole]
