@@ -36,6 +36,7 @@ class Outbox:
         self._size = size
         self._waiting: deque[ClientOrder | Told | Missed] = deque()
         self._news = asyncio.Event()
+        self._asked = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -56,9 +57,16 @@ class Outbox:
     async def take(self) -> ClientOrder | Told | Missed:
         """The next one; waits for it."""
         while not self._waiting:
+            self._asked = True
             self._news.clear()
             await self._news.wait()
+        self._asked = False
         return self._waiting.popleft()
+
+    @property
+    def done(self) -> bool:
+        """True if nothing waits, and whoever takes has done with the last one: it asked for the next."""
+        return self._asked and not self._waiting
 
 
 def _media_of(order: ClientOrder | Told | Missed, turn: int) -> bool:

@@ -119,7 +119,7 @@ class Connection:
         await self._close(leaving.CLOSE_ELSEWHERE, leaving.ELSEWHERE)
 
     def _at_rest(self) -> bool:
-        return not self._outbox and (self._session is None or self._session.resting)
+        return self._outbox.done and (self._session is None or self._session.resting)
 
     async def _end(self, *tending: asyncio.Task[None]) -> None:
         for task in tending:

@@ -55,3 +55,18 @@ def test_a_client_that_does_not_read_is_found_out() -> None:
     outbox.put(HELLO)
     with pytest.raises(OutboxFull, match="2 messages unread"):
         outbox.put(HELLO)
+
+
+async def test_it_is_done_when_the_taker_has_sent_the_last_one_and_asks_for_more() -> None:
+    outbox = Outbox()
+    asking = asyncio.create_task(outbox.take())
+    await asyncio.sleep(0)
+    assert outbox.done
+    outbox.put(Hold(1))
+    assert not outbox.done
+    await asking
+    assert not outbox.done, "it may be on its way still"
+    asking = asyncio.create_task(outbox.take())
+    await asyncio.sleep(0)
+    assert outbox.done
+    asking.cancel()
