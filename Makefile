@@ -14,8 +14,8 @@ run: .venv/.base                   ## talk to it: http://localhost:8080
 	@$(BIN)/python -m serve_app.page --or-plain
 	$(BIN)/avatar run
 
-test: .venv/.dev                   ## the tests: no GPU, no network, no Ray, a minute or two
-	$(BIN)/python -m pytest --cov=streaming --cov-branch --cov-fail-under=100
+test: .venv/.dev                   ## the tests: no GPU, no network, no Ray, a few minutes
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov=streaming --cov-branch --cov-fail-under=100
 
 check: .venv/.dev                  ## format, lint, types, who may import whom, every file that deploys us
 	$(BIN)/ruff format --check

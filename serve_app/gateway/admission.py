@@ -1,8 +1,9 @@
 """Who may begin a conversation at this gateway: nobody, while those who talk already would notice one more.
 
-Three things are watched: conversations, avatars that speak at this moment, and whether pictures still come before their
-sound. All of them are read off what is recorded anyway: an Admission stands before the instruments. It is told no
-client's name. Whoever was cut off comes back even when it is full, as far as a fifth over the limits.
+Three things are watched: conversations, avatars that speak at this moment, and whether the pictures of those who are here
+still come before their sound. All of them are read off what is recorded anyway: an Admission stands before the
+instruments. It is told no client's name. Whoever was cut off comes back even when it is full, as far as a fifth over the
+limits.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Admission:
             return Busy("every conversation that this service can hold is taken", RETRY_FULL_S)
         if self._full("avatar_sessions_speaking", self._limits.speaking * room):
             return Busy("as many avatars speak as this service can draw", RETRY_LATE_S)
-        if not back and self._late():
+        if not back and self._levels["avatar_sessions_active"] > 0 and self._late():
             return Busy("this service cannot keep up at the moment", RETRY_LATE_S)
         return None
 

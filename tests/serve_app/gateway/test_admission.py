@@ -74,6 +74,7 @@ def test_whoever_was_cut_off_finds_a_place_where_a_new_one_does_not() -> None:
 def test_late_pictures_close_the_door_until_they_are_forgotten() -> None:
     clock = Clock()
     door = admission(clock=clock)
+    door.record("avatar_sessions_active", 1, {})
     for number in range(100):
         door.record("avatar_deadline_slack_seconds", -0.01 if number < 3 else 0.3, {})
         clock.now += 0.05
@@ -84,9 +85,17 @@ def test_late_pictures_close_the_door_until_they_are_forgotten() -> None:
     assert door.refusal() is None
 
 
+def test_where_nobody_is_left_nobody_notices() -> None:
+    door = admission()
+    for _ in range(100):
+        door.record("avatar_deadline_slack_seconds", -0.01, {})
+    assert door.refusal() is None
+
+
 @pytest.mark.parametrize(("late", "sent"), [(2, 100), (10, 40)])
 def test_a_few_late_pictures_close_nothing(late: int, sent: int) -> None:
     door = admission()
+    door.record("avatar_sessions_active", 1, {})
     for number in range(sent):
         door.record("avatar_deadline_slack_seconds", -0.01 if number < late else 0.3, {})
     assert door.refusal() is None

@@ -69,7 +69,7 @@ class Client:
     @asynccontextmanager
     async def there(self, url: str | None = None) -> AsyncIterator[ClientConnection]:
         """A socket. It is left without a goodbye, as when a cable is pulled."""
-        at = f"{url or self.url}/v1/realtime"
+        at = f"{url or self.url}/v1/realtime{'?back=1' if self.session else ''}"
         async with connect(at, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None) as socket:
             created = json.loads(await socket.recv())
             if not self.session:
