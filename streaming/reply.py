@@ -143,7 +143,7 @@ class Reply:
     @property
     def finished(self) -> bool:
         """True once everything was sent and has left the loudspeaker."""
-        return self._ended and self.playhead >= self._timeline.total
+        return self._ended and self.playhead >= max(self._timeline.total, self._sent)
 
     def heard(self) -> str:
         """The text that left the loudspeaker; all of it once the reply is finished."""
@@ -374,9 +374,9 @@ class Reply:
             yield span
 
     def _send_end(self) -> Iterator[Command]:
-        total = self._timeline.total
+        made, total = self._timeline.total, max(self._timeline.total, self._sent)  # if it is not made again
         sent = self._text_done and self._spoken and self._sent == total
-        if sent and self._drawing.finished(total) and not self._ended:
+        if sent and self._drawing.finished(made) and not self._ended:
             self._ended = True
             yield Show(Ended(self.turn, total, self._drawing.idle_frame(total), self.usage, self._limited))
 

@@ -245,6 +245,17 @@ def test_speech_that_was_not_over_is_lost_and_the_state_is_idle_again() -> None:
     assert again.on(Rejoined(0)) == [Show(StateChanged("idle", 0))], "it says so in any case"
 
 
+@pytest.mark.parametrize("pictures", [0, 24_000])
+def test_a_reply_ends_where_the_client_has_it_if_its_sound_cannot_be_made_again(pictures: int) -> None:
+    _, again = recalled(speaking())
+    has = 28_800  # all that the send lead let through
+    again.on(Rejoined(1, has, pictures))
+    orders = again.on(StageFailed(1, "tts", "the voice is not there yet"))
+    (end,) = [order.message for order in orders if isinstance(order, Show) and isinstance(order.message, Ended)]
+    assert end.pts == has
+    assert Show(StateChanged("idle", 1)) in again.on(Played(1, has))
+
+
 def test_a_held_reply_goes_on() -> None:
     was, again = recalled([*speaking(), *SPEECH])
     assert was.state == again.state == "held"
