@@ -1,9 +1,9 @@
 """Who may begin a conversation at this gateway: nobody, while those who talk already would notice one more.
 
-Three things are watched: conversations, avatars that speak at this moment, and whether the pictures of those who are here
-still come before their sound. All of them are read off what is recorded anyway: an Admission stands before the
-instruments. It is told no client's name. Whoever was cut off comes back even when it is full, as far as a fifth over the
-limits.
+Three things are watched: conversations, avatars that speak at this moment, and whether the pictures of those who are
+here still come before their sound. All of them are read off what is recorded anyway: an Admission stands before the
+instruments. It is told no client's name. Whoever was cut off comes back even when it is full, as far as a fifth over
+the limits.
 """
 
 from __future__ import annotations
