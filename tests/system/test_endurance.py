@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(QUICK_S * 2 + 60)
 async def test_nothing_is_kept_of_people_who_have_gone() -> None:
     told = await endurance(quick=True)
