@@ -98,18 +98,19 @@ def configured(folder: Path, discovery: Path, gateway: int) -> Path:
 
 async def person(url: str, seconds: float, *, rude: bool) -> None:
     """Speak questions until then; a rude one interrupts every answer once it has heard a second of it."""
-    questions = await ask_with(Hibari(), QUESTIONS)
+    questions = itertools.cycle(await ask_with(Hibari(), QUESTIONS))
     end = time.monotonic() + seconds
-    async with connect(url) as avatar:
-        for question in itertools.cycle(questions):
-            if time.monotonic() > end:
-                return
-            await avatar.press()
-            await avatar.hear(question.pcm16k)
-            await avatar.release()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
-                    await answered(avatar, rude=rude)
+    while time.monotonic() < end:
+        with suppress(AvatarError):  # turned away: the machine is busy
+            async with connect(url) as avatar:
+                while time.monotonic() < end:
+                    await avatar.press()
+                    await avatar.hear(next(questions).pcm16k)
+                    await avatar.release()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(PATIENCE_S):
+                            await answered(avatar, rude=rude)
+        await asyncio.sleep(1)
 
 
 async def answered(avatar: Avatar, *, rude: bool) -> None:
