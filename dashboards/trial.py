@@ -200,7 +200,7 @@ def trial(seconds: float) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dashboards.trial", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=75.0, help="how long people talk (default: %(default)g)")
+    parser.add_argument("--seconds", type=float, default=90.0, help="how long people talk (default: %(default)g)")
     try:
         return trial(parser.parse_args(arguments).seconds)
     except RuntimeError as error:
