@@ -98,6 +98,8 @@ class Avatar:
         self._reporting: asyncio.Task[None] | None = None
         self._owed: dict[int, int] = {}
         """Turn -> playhead that is still to be reported: a connection that is cut takes no report."""
+        self._heard_to: tuple[int, int] | None = None
+        """Reply and sample that was reported last; it may have been under way when a connection was cut."""
         self._news = asyncio.Event()
 
     @property
@@ -140,6 +142,7 @@ class Avatar:
 
         The service sends little more than a second past it.
         """
+        self._heard_to = (turn, pts) if turn else self._heard_to
         await self._send("avatar.playhead", turn=turn, pts=pts)
 
     async def close(self) -> None:
@@ -232,6 +235,9 @@ class Avatar:
         while True:
             told = json.loads(await socket.recv())
             if told["type"] == "avatar.resumed":
+                if self._heard_to:
+                    turn, pts = self._heard_to
+                    await socket.send(json.dumps({"type": "avatar.playhead", "turn": turn, "pts": pts}))
                 await self._say_again(socket, told)
                 return
             if told["type"] == "error":

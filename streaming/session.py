@@ -108,11 +108,9 @@ class Memory(Protocol):
 
     async def remember(self, item: Said, after: str | None) -> None:
         """Store an item behind the one called ``after``, as in Remember; when this returns, it is stored."""
-        ...
 
     async def forget(self, name: str) -> None:
         """Erase an item."""
-        ...
 
 
 class Session:

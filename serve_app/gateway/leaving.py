@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from serve_app.gateway.guest import CLOSE_SPENT
 
@@ -53,3 +56,16 @@ class Leaving:
             self._waiting.discard(told)
         while not at_rest():  # noqa: ASYNC110  # a conversation tells nobody that it rests
             await asyncio.sleep(_POLL_S)
+
+
+async def stopped(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait until they have ended; how they ended is for others to look at."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def closed(socket: WebSocket, code: int, reason: str) -> None:
+    """Close it, unless its client was faster: nobody is left to be told then."""
+    with suppress(WebSocketDisconnect):
+        await socket.close(code, reason)

@@ -68,14 +68,14 @@ class Connection:
         self._outgoing = Outgoing(self._conduct, clock_ms=self._clock_ms, beta=old and not self._own)
         self._incoming = Incoming(self._conduct)
         self._given = session_of(socket)
+        self._given_update = json.dumps({"type": "session.update", "session": self._given})
         self._wrong = self._take_given()
-        self._joined = False
+        self._joined = self._closed = False
         self._session: Session | None = None
         self._keeper: Keeper | None = None
         self._log: resuming.Log | None = None
         """Of a client of ours whose conversation is kept."""
         self._running: asyncio.Task[None] | None = None
-        self._closed = False
         self._code: int | None = None
         """With which the client closed the socket."""
         self._away = False
@@ -91,9 +91,11 @@ class Connection:
             self._outbox.put(of_error(self._wrong))
         writer = asyncio.create_task(self._write(), name=f"writer {self._id}")
         reader = asyncio.create_task(self._read(), name=f"reader {self._id}")
-        leaver = asyncio.create_task(self._leave(), name=f"leaver {self._id}")
+        leaver = asyncio.create_task(self._house.leaving.until(self._at_rest), name=f"leaver {self._id}")
         try:
             await asyncio.wait({writer, reader, leaver}, return_when=asyncio.FIRST_COMPLETED)
+            if leaver.done():
+                await self._leave(writer, reader)
         except asyncio.CancelledError:  # the service ends: what others can take up is not over
             self._let_go()
             raise
@@ -110,11 +112,13 @@ class Connection:
             self._over = False
             self._running.cancel()
 
-    async def _leave(self) -> None:
-        """Send the client elsewhere if this gateway is about to stop; what it was told is stored before it comes."""
-        await self._house.leaving.until(self._at_rest)
+    async def _leave(self, *tending: asyncio.Task[None]) -> None:
+        """Send the client elsewhere; what it said and was told is stored before it comes there, and nothing after."""
+        await leaving.stopped(*tending)
+        while self._session and self._session.waiting:  # noqa: ASYNC110  # what was said before is decided on
+            await asyncio.sleep(0)
         self._let_go()
-        if self._running and not self._over:
+        if not self._over and self._running:
             await asyncio.wait({self._running})
         await self._close(leaving.CLOSE_ELSEWHERE, leaving.ELSEWHERE)
 
@@ -152,16 +156,13 @@ class Connection:
         await asyncio.wait({running})
         writer.cancel()
 
-    def _given_update(self) -> str:
-        return json.dumps({"type": "session.update", "session": self._given})
-
     def _take_given(self) -> ClientError | None:
         """Take it as the first ``session.update``; what is wrong with it: it was looked at when the secret was made,
         but the service may be another one since.
         """
         try:
             if self._given:
-                self._incoming.of(self._given_update())
+                self._incoming.of(self._given_update)
         except ClientError as error:
             return error
         return None
@@ -282,7 +283,7 @@ class Connection:
         resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
         session = self._begin(conversation, Joined(), header={**header, **resume})
         if self._given:
-            self._note(self._given_update())
+            self._note(self._given_update)
         return session
 
     def _begin(
@@ -365,8 +366,8 @@ class Connection:
     async def _close(self, code: int, reason: str) -> None:
         if not self._closed:
             self._closed = True
-            if not self._away:
-                await self._socket.close(code, reason)
+            if not self._away and self._code is None:
+                await leaving.closed(self._socket, code, reason)
 
     async def _write(self) -> None:
         try:

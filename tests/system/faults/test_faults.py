@@ -150,6 +150,8 @@ async def broken(
     try:
         await until(went_on, SETTLED_S)
     except TimeoutError:
+        silent = sum(len(p.replies) <= turn + 1 for p, turn in zip(people, turns, strict=True))
+        ledger.note(kind, at, people, silent)
         pytest.fail(f"after {kind}: " + json.dumps([(p.name, len(p.replies), p.away, p.wrong) for p in people]))
     lost = sum(len(person.wrong) > before for person, before in zip(people, wrong, strict=True))
     ledger.note(kind, at, people, lost)
