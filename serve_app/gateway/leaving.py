@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -58,11 +59,11 @@ class Leaving:
             await asyncio.sleep(_POLL_S)
 
 
-async def stopped(*tasks: asyncio.Task[None]) -> None:
+async def stopped(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks and wait until they have ended; how they ended is for others to look at."""
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def closed(socket: WebSocket, code: int, reason: str) -> None:

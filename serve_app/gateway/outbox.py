@@ -52,7 +52,6 @@ class Outbox:
             self._waiting.appendleft(order)
         else:
             self._waiting.append(order)
-        self.all_sent = False
         self._news.set()
 
     async def take(self) -> ClientOrder | Told | Missed:

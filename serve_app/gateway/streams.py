@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
+from serve_app.gateway.leaving import stopped
 from serve_app.gateway.refusals import Refusal, of_stage
 from streaming.events import StageName
 from streaming.session import Driving
@@ -82,7 +83,7 @@ async def unless_left(request: Request, work: Awaitable[T]) -> T:
             raise Refusal(LEFT, "the client left", "client_left")
         return working.result()
     finally:
-        await _stopped(working, leaving)
+        await stopped(working, leaving)
 
 
 async def begun(request: Request, stream: AsyncGenerator[bytes], first: Awaitable[bytes]) -> bytes:
@@ -101,12 +102,6 @@ async def _awaited(work: Awaitable[T]) -> T:
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _stopped(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Streamed(Response):
@@ -139,7 +134,7 @@ class Streamed(Response):
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _stopped(sending, leaving)
+            await stopped(sending, leaving)
             await self._pieces.aclose()
         try:
             if not sending.cancelled():
