@@ -144,6 +144,7 @@ class Session:
         self._calls: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
         self._partial: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
+        self._acting = False
         self._over = False
 
     @property
@@ -152,9 +153,14 @@ class Session:
         return self._inbox.statistics().used
 
     @property
+    def settled(self) -> bool:
+        """True if everything that happened was decided on, and what was decided is stored, begun or handed out."""
+        return not self._acting and not self.waiting
+
+    @property
     def resting(self) -> bool:
-        """True if nobody has the turn, and everything that happened was decided on."""
-        return self._conversation.state == "idle" and not self.waiting
+        """True if nobody has the turn, and everything is settled."""
+        return self._conversation.state == "idle" and self.settled
 
     async def happen(self, event: Event) -> None:
         """Something happened at the client. Waits while too much else waits; after the end it does nothing."""
@@ -166,9 +172,12 @@ class Session:
         clock = asyncio.create_task(self._tick(ticks), name="ticks")
         try:
             while not self._over:
-                await self._take(await self._inbox.get())
+                self._acting = False
+                event = await self._inbox.get()
+                self._acting = True
+                await self._take(event)
         finally:
-            self._over = True
+            self._over, self._acting = True, False
             self._inbox.close()
             judging = [self._judging] if self._judging else []
             await _stop([clock, *judging, *(call for calls in self._calls.values() for call in calls)])

@@ -115,8 +115,8 @@ class Connection:
     async def _leave(self, *tending: asyncio.Task[None]) -> None:
         """Send the client elsewhere; what it said and was told is stored before it comes there, and nothing after."""
         await leaving.stopped(*tending)
-        while self._session and self._session.waiting:  # noqa: ASYNC110  # what was said before is decided on
-            await asyncio.sleep(0)
+        while self._session and not self._session.settled:  # noqa: ASYNC110  # what was said before is acted on
+            await asyncio.sleep(0.005)
         self._let_go()
         if not self._over and self._running:
             await asyncio.wait({self._running})

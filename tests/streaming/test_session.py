@@ -143,6 +143,23 @@ async def test_an_item_that_is_taken_out_is_stored_no_more() -> None:
     assert [item.text for item in room.kept] == ["hi", "You said: hi", "{}"]
 
 
+async def test_a_session_is_at_rest_only_when_what_was_said_is_stored_too() -> None:
+    room, rest = Room(face=Mask()), list[tuple[str, bool]]()
+
+    class Slow:
+        async def remember(self, item: Said, after: str | None) -> None:
+            await asyncio.sleep(0)
+            rest.append((room.session._conversation.state, room.session.resting))
+
+        async def forget(self, name: str) -> None:
+            raise AssertionError("nothing is taken out")
+
+    room.session._memory = Slow()
+    await room.live(Typed("hi"))
+    assert ("idle", False) in rest and ("idle", True) not in rest
+    assert room.session.settled
+
+
 async def test_where_nothing_is_stored_nothing_needs_to_be_erased() -> None:
     room = Room(face=Mask())
     room.session._memory = None
