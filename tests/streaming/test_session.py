@@ -124,6 +124,11 @@ async def still() -> AsyncIterator[int]:
     yield 0
 
 
+async def nothing() -> AsyncIterator[int]:
+    for tick in ():
+        yield tick
+
+
 async def test_a_typed_turn_arrives_as_sound_and_pictures() -> None:
     room = Room(face=Mask())
     told = await room.live(Joined(), Typed("hi"))
@@ -144,20 +149,21 @@ async def test_an_item_that_is_taken_out_is_stored_no_more() -> None:
 
 
 async def test_a_session_is_at_rest_only_when_what_was_said_is_stored_too() -> None:
-    room, rest = Room(face=Mask()), list[tuple[str, bool]]()
+    room, rests = Room(), list[bool]()
 
     class Slow:
         async def remember(self, item: Said, after: str | None) -> None:
-            await asyncio.sleep(0)
-            rest.append((room.session._conversation.state, room.session.resting))
+            rests.append(room.session.resting)
+            await room.session.happen(Left())
 
         async def forget(self, name: str) -> None:
             raise AssertionError("nothing is taken out")
 
     room.session._memory = Slow()
-    await room.live(Typed("hi"))
-    assert ("idle", False) in rest and ("idle", True) not in rest
-    assert room.session.settled
+    assert room.session.resting
+    await room.session.happen(Added(Said("user", "I play the flute.", 1, id="a")))
+    await room.session.run(nothing())
+    assert rests == [False] and room.session.settled
 
 
 async def test_where_nothing_is_stored_nothing_needs_to_be_erased() -> None:
