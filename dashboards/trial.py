@@ -97,7 +97,9 @@ def configured(folder: Path, discovery: Path, gateway: int) -> Path:
 
 
 async def person(url: str, seconds: float, *, rude: bool) -> None:
-    """Speak questions until then; a rude one interrupts every answer once it has heard a second of it."""
+    """Speak questions until then. A rude one interrupts every answer once it has heard a second of it, leaves, and comes
+    again: conversations end all the time.
+    """
     questions = itertools.cycle(await ask_with(Hibari(), QUESTIONS))
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -110,6 +112,8 @@ async def person(url: str, seconds: float, *, rude: bool) -> None:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(PATIENCE_S):
                             await answered(avatar, rude=rude)
+                    if rude:
+                        break
         await asyncio.sleep(1)
 
 

@@ -170,6 +170,8 @@ class Gateway(BaseModel):
     """Most conversations at once at each gateway; 0 is no limit. Whoever comes then is told when to try again."""
     speaking: int = Field(default=0, ge=0)
     """The same for avatars that speak at one moment."""
+    late: float = Field(default=0.02, ge=0, le=1)
+    """Share of the pictures of the last 10 s that may come after their sound before nobody is let in; 1 is no limit."""
     counts: bool = False
     """True: ``GET /debug/counts`` tells how many tasks, threads and conversations the process holds."""
 

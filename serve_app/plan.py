@@ -106,7 +106,7 @@ def wished(settings: Settings, chosen: argparse.Namespace) -> Wish:
     ray = settings.ray
     kind = "gpu" if "face" in ray.together else "face"
     each = ray.share(kind).ongoing * ray.share(kind).largest if chosen.each is None else chosen.each
-    limits = Limits(settings.gateway.sessions, settings.gateway.speaking)
+    limits = Limits(settings.gateway.sessions, settings.gateway.speaking, settings.gateway.late)
     return Wish(chosen.sessions, chosen.hours, chosen.stay, chosen.cold, chosen.spot, kind, each, limits, Habits())
 
 

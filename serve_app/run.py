@@ -79,7 +79,7 @@ async def _local(settings: Settings, say: Say) -> None:
             stages,
             settings.reporting_pace(),
             settings.driving(),
-            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking)),
+            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking, settings.gateway.late)),
             archive=kept,
             cast=cast,
             tracing=usable(settings.tracing.endpoint),

@@ -27,19 +27,20 @@ ROOM_FOR_THOSE_BACK = 1.2
 RETRY_FULL_S, RETRY_LATE_S = 15, 10
 WINDOW_S = 10
 LATE_MOST = 0.02
-"""Share of picture messages that came after their sound, in the window..."""
 LATE_LEAST = 50
-"""...of at least so many: a few seconds of one avatar."""
+"""Picture messages in the window, for a share of them to count: a few seconds of one avatar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one gateway; 0 is no limit."""
+    """Of one gateway; 0 conversations or avatars are no limit."""
 
     sessions: int = 0
     """Conversations at once."""
     speaking: int = 0
     """Avatars that speak at once."""
+    late: float = LATE_MOST
+    """Share of the picture messages of the last seconds that may come after their sound; 1 is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +121,4 @@ class Admission:
         since = self._now() - WINDOW_S
         newest = [second for second in self._seconds if second[0] >= since]
         sent, late = sum(second[1] for second in newest), sum(second[2] for second in newest)
-        return sent >= LATE_LEAST and late > sent * LATE_MOST
+        return sent >= LATE_LEAST and late > sent * self._limits.late

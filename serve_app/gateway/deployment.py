@@ -60,7 +60,7 @@ class GatewayReplica:
             stages,
             settings.reporting_pace(),
             settings.driving(),
-            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking)),
+            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking, settings.gateway.late)),
             archive=kept,
             cast=cast_of(settings),
             tracing=usable(settings.tracing.endpoint),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from serve_app.gateway.admission import Admission
+from serve_app.gateway.admission import Admission, Limits
 from serve_app.gateway.leaving import Leaving
 from serve_app.instruments import Instruments, Recording
 from serve_app.keeper import Archive
@@ -25,7 +25,7 @@ class House:
     stages: Stages
     pace: Pace
     driving: Driving
-    admission: Admission = field(default_factory=lambda: Admission(Instruments()))
+    admission: Admission = field(default_factory=lambda: Admission(Instruments(), Limits(late=1)))
     """Who may begin; it stands before the instruments."""
     archive: Archive | None = None
     """None: nothing is kept."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serve_app.gateway.admission import LATE_MOST, Admission, Limits
+from serve_app.gateway.admission import Admission, Limits
 from serve_app.scaling import Policy
 from serve_app.simulation.talking import Habits, Unrecorded
 
@@ -222,7 +222,7 @@ class Fleet:
         length = least + (most - least) * self._chance.random()
         self.day.spoken_s += length
         stalled = self._stalls[min(len(machine.people), len(self._stalls)) - 1]
-        if stalled > LATE_MOST:  # with less the rule turns nobody away, and telling it takes time
+        if stalled > self._wish.limits.late:  # with less the rule turns nobody away, and telling it takes time
             for k in range(LATE_PICTURES):
                 slack = -1.0 if k < stalled * LATE_PICTURES else 1.0
                 machine.admission.record("avatar_deadline_slack_seconds", slack, {})

@@ -85,6 +85,14 @@ def test_late_pictures_close_the_door_until_they_are_forgotten() -> None:
     assert door.refusal() is None
 
 
+def test_a_gateway_may_be_told_to_let_people_in_all_the_same() -> None:
+    door = Admission(Instruments(), Limits(late=1))
+    door.record("avatar_sessions_active", 1, {})
+    for _ in range(100):
+        door.record("avatar_deadline_slack_seconds", -0.01, {})
+    assert door.refusal() is None
+
+
 def test_where_nobody_is_left_nobody_notices() -> None:
     door = admission()
     for _ in range(100):
