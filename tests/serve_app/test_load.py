@@ -46,7 +46,7 @@ HURRY = Manner(3, 0.2, speed=20, apart_s=0, patience_s=5)
 def gateway(door: Door | None = None, limits: Limits | None = None, **others: Any) -> Any:
     given = {"voice": Hum(), "face": Mask(), **others}
     stages = Stages(Ears(), Scribe(), Echo(), given["voice"], given["face"], AVATAR)
-    house = House(stages, Pace(end_of_turn=3200), Driving(), Admission(Instruments(), limits or Limits()))
+    house = House(stages, Pace(end_of_turn=3200), Driving(), Admission(Instruments(), limits or Limits(late=1)))
     return build_gateway(house, lambda avatar: None, door or Door(messages=math.inf))
 
 
@@ -139,7 +139,7 @@ async def test_whoever_is_idle_asks_nothing_and_is_no_failure() -> None:
 
 
 async def test_those_who_find_it_full_are_refused_and_no_failure() -> None:
-    async with serving(gateway(limits=Limits(sessions=1))) as url:
+    async with serving(gateway(limits=Limits(sessions=1, late=1))) as url:
         tally = await load(f"{url}/v1/realtime", None, [QUESTION], Manner(3, 0.5, speed=20, apart_s=0.1))
     assert (tally.admitted, tally.refused) == (1, 2) and tally.failures == Counter()
 
