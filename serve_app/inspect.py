@@ -219,13 +219,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG, f"avatar: {message}; see {self.prog} --help\n")
 
 
+def parser() -> argparse.ArgumentParser:
+    """Its options."""
+    reader = _Parser(prog="avatar inspect", description="Measure the lips of a clip from its pixels.")
+    reader.add_argument("video", type=Path, metavar="REPLY.mp4", help="the clip")
+    reader.add_argument("--labels", type=Path, metavar="LABELS.json", help="what is spoken when; else by ear only")
+    reader.add_argument("--json", action="store_true", help="print everything that was measured, as JSON")
+    return reader
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return 0 if no bar is missed, else 1. Raises UserError on a file that cannot be read."""
-    parser = _Parser(prog="avatar inspect", description="Measure the lips of a clip from its pixels.")
-    parser.add_argument("video", type=Path, metavar="REPLY.mp4", help="the clip")
-    parser.add_argument("--labels", type=Path, metavar="LABELS.json", help="what is spoken when; else by ear only")
-    parser.add_argument("--json", action="store_true", help="print everything that was measured, as JSON")
-    chosen = parser.parse_args(argv)
+    chosen = parser().parse_args(argv)
     report = measure(chosen.video, read_labels(chosen.labels) if chosen.labels else None)
     print(json.dumps(_content(report), indent=2) if chosen.json else table(report))
     return OK if report.well else NOT_WELL

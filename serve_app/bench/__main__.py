@@ -132,15 +132,20 @@ async def _run(chosen: argparse.Namespace) -> bool:
     return holds
 
 
+def parser() -> argparse.ArgumentParser:
+    """Its options."""
+    reader = argparse.ArgumentParser(prog="python -m serve_app.bench", description=__doc__)
+    reader.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
+    reader.add_argument("--quick", action="store_true", help="few questions, to see that it works")
+    reader.add_argument("--long", action="store_true", help="also what takes half an hour and more")
+    reader.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
+    reader.add_argument("--speech", type=Path, metavar="FOLDER", default=Path("../shared/speech"), help=SPEECH)
+    return reader
+
+
 def main() -> int:
     """Measure what was asked for; 0 if every bar holds."""
-    parser = argparse.ArgumentParser(prog="python -m serve_app.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
-    parser.add_argument("--quick", action="store_true", help="few questions, to see that it works")
-    parser.add_argument("--long", action="store_true", help="also what takes half an hour and more")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
-    parser.add_argument("--speech", type=Path, metavar="FOLDER", default=Path("../shared/speech"), help=SPEECH)
-    return 0 if asyncio.run(_run(parser.parse_args())) else 1
+    return 0 if asyncio.run(_run(parser().parse_args())) else 1
 
 
 if __name__ == "__main__":
