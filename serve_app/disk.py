@@ -18,7 +18,7 @@ from serve_app.app import choices
 from serve_app.finding import Finding
 from serve_app.placement import missing
 from serve_app.settings import Settings
-from serve_app.weights import needed
+from serve_app.weights import counted, needed
 
 GB = 1_000_000_000
 
@@ -82,7 +82,7 @@ def planned(settings: Settings, total: int | None = None) -> Iterator[Finding]:
         yield Finding("ok", "disk plan", f"{item.what}: {_gb(item.size)} ({'exact' if item.exact else 'estimate'})")
     needs = sum(item.size for item in items)
     total = shutil.disk_usage(Path.cwd()).total if total is None else total
-    told = f"{settings.profile} takes {_gb(needs)}, and {_gb(free)} should stay free; this disk has {_gb(total)}"
+    told = f"{settings.profile} takes {_gb(needs)}, and {_gb(free)} should stay free, of a disk of {_gb(total)}"
     if needs + free <= total:
         yield Finding("ok", "disk plan", told)
     else:
@@ -107,7 +107,7 @@ def models(settings: Settings, report: Sequence[Found] | None = None) -> Iterato
             spare += not bad
         elif not bad or _whole(name):
             size = sum(found.file.size for found in files) / 1e6
-            yield Finding("ok", "model", f"{name}: {len(files)} files, {size:.1f} MB, {files[0].file.licence}")
+            yield Finding("ok", "model", f"{name}: {counted(files)}, {size:.1f} MB, {files[0].file.licence}")
         elif len(bad) > 1 and all(found.file.optional for found in bad):
             yield Finding("missing", "model", f"{name}: {len(bad)} of {len(files)} files", bad[0].file.mend)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -37,6 +37,11 @@ def _named(names: Sequence[str]) -> list[Model]:
     return [models.MODELS[name] for name in dict.fromkeys(names)]
 
 
+def counted(files: Sized) -> str:
+    """How many files there are, in words."""
+    return "1 file" if len(files) == 1 else f"{len(files)} files"
+
+
 def show(chosen: argparse.Namespace) -> int:
     """Print every model: where it is, how large, under what licence; what the profile needs is marked."""
     wanted = needed(load(chosen.profile))
@@ -60,7 +65,7 @@ def pull(chosen: argparse.Namespace) -> int:
         came = pulling.pull(wanted, wish, _Shown(progress).watch())
     size = sum(file.size for file in came)
     if came:
-        print(f"{len(came)} files, {size / 1e6:,.1f} MB, in {models.home()}")
+        print(f"{counted(came)}, {size / 1e6:,.1f} MB, in {models.home()}")
     else:
         print(f"nothing to fetch: {', '.join(model.name for model in wanted)} are here")
     return 0
@@ -109,7 +114,7 @@ def verify(chosen: argparse.Namespace) -> int:
         for one in bad:
             print(one.problem)
         if not bad:
-            print(f"{model.name}: {len(found)} files, {model.size / 1e6:,.1f} MB, as in the manifest")
+            print(f"{model.name}: {counted(found)}, {model.size / 1e6:,.1f} MB, as in the manifest")
         wrong += len(bad)
     return 1 if wrong else 0
 

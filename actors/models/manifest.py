@@ -201,7 +201,7 @@ MODELS: dict[str, Model] = {model.name: model for model in (
     Model("smart-turn-v3.2", "hears whether a sentence sounds complete", _SMART_TURN),
     Model("hibari", "the default voice, English", _HIBARI),
     Model("kokoro", "voices in English, Spanish and Mandarin on a CPU", _KOKORO),
-    Model("xtts-v2", "cloned voices in 17 languages on a GPU", _XTTS, terms="https://coqui.ai/cpml"),
+    Model("xtts-v2", "cloned voices in 16 languages on a GPU", _XTTS, terms="https://coqui.ai/cpml"),
     Model("smollm2", "a small language model: real, but mostly wrong", _SMOLLM2),
     Model("ditto", "the face on a GPU, as published: `avatar models build` prepares it", _DITTO),
 )}

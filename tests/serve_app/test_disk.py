@@ -34,7 +34,7 @@ def test_one_l4_fits_on_its_machines_disk_with_ten_gigabytes_free(profile: str) 
 def test_a_language_model_of_ones_own_does_not_fit_beside_it_and_that_is_said() -> None:
     own = load("l4", llm={"base_url": "http://localhost:8000/v1", "server": "vllm"})
     *_, told = disk.planned(own, MACHINE)
-    assert told.level == "note" and told.found.startswith("l4 takes 48.6 GB") and "this disk has 49.0 GB" in told.found
+    assert told.level == "note" and told.found.startswith("l4 takes 48.6 GB") and "of a disk of 49.0 GB" in told.found
     elsewhere = load("l4", llm={"base_url": "http://models.example:8000/v1", "server": "vllm"})
     assert plan(elsewhere) == plan(load("l4"))
 
@@ -57,7 +57,7 @@ def test_models_are_exact_and_everything_else_says_that_it_is_an_estimate() -> N
     assert "ok: model xtts-v2: 1.9 GB (exact) -> " in lines
     assert "ok: packages of tts: xtts: 6.5 GB (estimate) -> " in lines
     assert "ok: model ditto: 2.3 GB (estimate) -> " in lines, "nobody here has seen its files"
-    assert lines[-1].startswith("ok: l4 takes 34.1 GB, and 10.0 GB should stay free; this disk has 49.0 GB")
+    assert lines[-1].startswith("ok: l4 takes 34.1 GB, and 10.0 GB should stay free, of a disk of 49.0 GB")
 
 
 # ---- engines and weights -----------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_default_models_are_looked_at_file_by_file() -> None:
     good, bad = MODELS["whisper-tiny.en"].files[0], MODELS["hibari"].files[-1]
     report = [row(good), row(bad, f"{bad.name} is missing: {bad.mend}")]
     assert [line for line in sentences(disk.models(load("cpu"), report)) if "whisper" in line] == [
-        "ok: whisper-tiny.en: 1 files, 75.5 MB, MIT -> "
+        "ok: whisper-tiny.en: 1 file, 75.5 MB, MIT -> "
     ]
 
 

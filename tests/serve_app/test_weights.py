@@ -54,7 +54,7 @@ def test_a_pull_says_what_came_and_a_second_one_that_nothing_is_missing(
     toy: Model, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ran("pull", "toy") == 0
-    assert capsys.readouterr() == (f"1 files, 1.0 MB, in {home}\n", "toy/model.bin: 1.0 MB from hub people/toy\n")
+    assert capsys.readouterr() == (f"1 file, 1.0 MB, in {home}\n", "toy/model.bin: 1.0 MB from hub people/toy\n")
     assert ran("pull", "toy") == 0
     assert capsys.readouterr() == ("nothing to fetch: toy are here\n", "")
 
@@ -105,7 +105,7 @@ def test_verify_tells_what_is_right_and_what_is_not(toy: Model, home: Path, caps
     ran("pull", "toy")
     capsys.readouterr()
     assert ran("verify") == 0
-    assert "toy: 1 files, 1.0 MB, as in the manifest\n" in capsys.readouterr().out
+    assert "toy: 1 file, 1.0 MB, as in the manifest\n" in capsys.readouterr().out
     (home / "toy" / "model.bin").write_bytes(WEIGHTS[::-1])
     assert ran("verify", "toy") == 1
     assert "toy/model.bin is not the file that was tried" in capsys.readouterr().out
