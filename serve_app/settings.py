@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -93,8 +94,10 @@ class Settings(BaseSettings):
         """The order of this module's first lines. ``load`` hands the lower two over in ``_under``."""
         assert isinstance(init_settings, InitSettingsSource)
         wishes = dict(init_settings.init_kwargs)
-        under = [InitSettingsSource(settings_cls, source) for source in wishes.pop("_under", ())]
-        return InitSettingsSource(settings_cls, wishes), EnvSettingsSource(settings_cls), *under
+        lower, environment = wishes.pop("_under", ()), EnvSettingsSource(settings_cls)
+        fitting = [_fitting(source, (wishes, environment())) for source in lower]
+        under = [InitSettingsSource(settings_cls, source) for source in fitting]
+        return InitSettingsSource(settings_cls, wishes), environment, *under
 
     @model_validator(mode="after")
     def _one_node_or_postgres(self) -> Self:
@@ -187,6 +190,18 @@ def _openai() -> dict[str, Any]:
     names = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
     given = {key: value for key, name in names.items() if (value := os.environ.get(name, "").strip())}
     return {"llm": given} if given else {}
+
+
+def _fitting(source: Mapping[str, Any], above: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A source without what is meant for engines that one above it replaces: arguments, and the plans of a face."""
+    left = dict(source)
+    for name, group in source.items():
+        wishes = [wish[name] for wish in above if isinstance(wish.get(name), Mapping)]
+        over = [wish["engine"] for wish in wishes if "engine" in wish]
+        usual = getattr(getattr(Settings.model_fields.get(name), "default", None), "engine", "")
+        if over and isinstance(group, Mapping) and over[0] != group.get("engine", usual):
+            left[name] = {key: value for key, value in group.items() if key not in ("arguments", "plan")}
+    return left
 
 
 def _refuse_unknown_variables() -> None:

@@ -56,6 +56,20 @@ def test_a_profile_wins_over_defaults_the_environment_over_it_and_the_caller_ove
     assert (settings.gateway.port, settings.gateway.drain_s, settings.tts.voice) == (1003, 3.0, "heart")
 
 
+def test_another_engine_does_not_get_the_arguments_of_the_one_it_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = profile(tmp_path, "[face]\nengine = 'ditto'\narguments = {batch = 1}\nplan = {steps = 5}\navatar = 'x'\n")
+    assert load(path, face={"engine": "ditto"}).face == load(path).face
+    monkeypatch.setenv("AVATAR_FACE__ENGINE", "portrait")
+    face = load(path).face
+    assert (face.engine, face.arguments, face.plan, face.avatar) == ("portrait", {}, {}, "x")
+    monkeypatch.setenv("AVATAR_FACE__ARGUMENTS__CRF", "20")
+    assert load(path).face.arguments == {"crf": 20}
+    monkeypatch.setenv("AVATAR_FACE__ENGINE", "ditto")
+    assert load(path).face.arguments == {"batch": 1, "crf": 20}
+
+
 def test_the_environment_may_name_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_PROFILE", str(profile(tmp_path, "[gateway]\nport = 1001\n")))
     assert load().gateway.port == 1001
