@@ -7,6 +7,7 @@ needs the package index, so no check runs it: `python -m cluster.check` holds lo
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -82,7 +83,8 @@ def sizes(url: str) -> dict[str, int]:
     return {"packed": packed, "unpacked": sum(row.file_size for row in rows)}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    argparse.ArgumentParser(prog="python -m cluster.locks", description=__doc__).parse_args(arguments)
     where = folder()
     book = where / "wheels.json"
     known: dict[str, dict[str, int]] = json.loads(book.read_text("utf-8"))["wheels"] if book.exists() else {}

@@ -135,7 +135,8 @@ async def _run(chosen: argparse.Namespace) -> bool:
 def parser() -> argparse.ArgumentParser:
     """Its options."""
     reader = argparse.ArgumentParser(prog="python -m serve_app.bench", description=__doc__)
-    reader.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"what to measure: {', '.join(NAMES)}")
+    told = f"what to measure: {', '.join(NAMES)} (default: all that is possible here)"
+    reader.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=told)
     reader.add_argument("--quick", action="store_true", help="few questions, to see that it works")
     reader.add_argument("--long", action="store_true", help="also what takes half an hour and more")
     reader.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
