@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect as signatures
 import io
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from serve_app import cli, inspect, settings
 from serve_app.bench import __main__ as bench
+from serve_app.client import Avatar, connect
 from serve_app.gateway import ladder, reading, wire
 from streaming.metrics import METRICS
 from streaming.states import TRANSITIONS
@@ -29,10 +32,14 @@ OTHER_VARIABLES = {*settings.OUTSIDE, "AVATAR_IMAGES", "AVATAR_VERSION", "AVATAR
 documents = pytest.mark.parametrize("path", TOLD, ids=lambda path: path.name)
 
 
+def text_of(path: Path) -> str:
+    """The running text, in one line."""
+    return " ".join(FENCED.sub("", path.read_text()).split())
+
+
 def spans(path: Path) -> list[str]:
     """Everything between backticks in running text."""
-    prose = FENCED.sub("", path.read_text())
-    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    return re.findall(r"`([^`]+)`", text_of(path))
 
 
 def lines(path: Path) -> list[str]:
@@ -74,6 +81,21 @@ def events() -> set[str]:
     """Names of all events, of both directions."""
     source = "".join(Path(str(module.__file__)).read_text() for module in (ladder, reading, wire))
     return set(re.findall(r'"((?:avatar|response|session|conversation|input_audio_buffer)\.[a-z_.]+)"', source))
+
+
+def test_the_sdk_is_called_as_it_is_told() -> None:
+    told = re.search(
+        r"connect\(url, (.*?)\)` gives an `Avatar`: (.*?), and an iteration", text_of(DOCS / "protocol.md")
+    )
+    assert told is not None
+    assert told[1] == ", ".join(str(parameter).replace("'", '"') for parameter in parameters(connect)[1:])
+    for name, given in re.findall(r"`(\w+)\((.*?)\)`", told[2]):
+        assert [parameter.name for parameter in parameters(getattr(Avatar, name))[1:]] == re.findall(r"\w+", given)
+
+
+def parameters(function: Callable[..., Any]) -> list[signatures.Parameter]:
+    """Without their annotations."""
+    return [one.replace(annotation=one.empty) for one in signatures.signature(function).parameters.values()]
 
 
 # ---- commands ----------------------------------------------------------------------------------------------
