@@ -144,13 +144,12 @@ def ports(wanted: Sequence[int] = (8080, 8265)) -> Iterator[Finding]:
                 yield Finding("ok", f"port {port}", "free")
 
 
-def door(wished: Settings | None = None) -> Iterator[Finding]:
+def door(wished: Settings) -> Iterator[Finding]:
     """Which keys there are, where `avatar run` listens, and whom it would let in."""
     from serve_app.gateway.auth import Door
     from serve_app.gateway.keys import KeyFile
 
     try:
-        wished = wished or load()
         file = KeyFile(Path(wished.door.keys) if wished.door.keys else None)
         names = file.keys().by_name
     except UserError as error:
@@ -259,13 +258,11 @@ def shadows(owners: dict[str, list[str]] | None = None) -> Iterator[Finding]:
         yield Finding("ok", "shadows", f"none over {', '.join(PACKAGES)}")
 
 
-def personas() -> Iterator[Finding]:
-    """The files of the personas, as the settings of this environment name them."""
+def personas(settings: Settings) -> Iterator[Finding]:
+    """The files of the personas."""
     from serve_app.persona import cast_of, checked
-    from serve_app.settings import load
 
     try:
-        settings = load()
         wrong = [error for _, error in checked(settings) if error]
         there = [] if wrong else sorted(cast_of(settings).by_id)
     except UserError as error:
@@ -283,8 +280,10 @@ def _checkout() -> Path | None:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, personas, portraits, shadows, ports, door
+    python, disk, memory, cpu, gpu, requirements, pins, portraits, shadows, ports
 )  # fmt: skip
 
-OF_PROFILE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (room.engines, room.models, room.planned)
-"""Checks that depend on what the profile is."""
+OF_PROFILE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    personas, door, room.engines, room.models, room.planned
+)  # fmt: skip
+"""Checks of what the profile and the environment set."""

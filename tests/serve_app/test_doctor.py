@@ -141,6 +141,12 @@ def test_a_profile_that_there_is_not_is_told_like_anything_else(monkeypatch: pyt
     assert "missing  profile      there is no profile 'l5'; choose cpu or " in capsys.readouterr().out
 
 
+def test_a_setting_that_is_wrong_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("AVATAR_GATEWAY__PORT", "many")
+    doctor.main()
+    assert capsys.readouterr().out.count("AVATAR_GATEWAY__PORT") == 1
+
+
 def test_what_depends_on_the_profile_is_asked_of_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(doctor, "CHECKS", ())
     told = lambda settings: iter([doctor.Finding("ok", "x", settings.profile)])  # noqa: E731

@@ -156,14 +156,14 @@ def test_nobody_but_those_there_are() -> None:
 
 
 def test_the_doctor_looks_at_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [str(finding) for finding in doctor.personas()] == ["ok       personas     default, museum, tutor"]
+    assert [str(finding) for finding in doctor.personas(load())] == ["ok       personas     default, museum, tutor"]
     monkeypatch.setenv("AVATAR_PERSONA__FOLDER", str(tmp_path))
     wrote(tmp_path, "", "one.toml")
     wrote(tmp_path, "name = 'A'\nvoice = 'bass'", "two.toml")
     wrote(tmp_path, "name = 'B'", "three.toml")
-    found = list(doctor.personas())
+    found = list(doctor.personas(load()))
     assert [finding.level for finding in found] == ["missing", "missing"]
     assert ["one.toml" in found[0].found, "two.toml" in found[1].found] == [True, True]
     monkeypatch.setenv("AVATAR_PERSONA__FOLDER", str(tmp_path / "gone"))
-    (finding,) = doctor.personas()
+    (finding,) = doctor.personas(load())
     assert "is no folder" in finding.found
