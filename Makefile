@@ -27,7 +27,7 @@ check: .venv/.dev                  ## format, lint, types, who may import whom, 
 test-system: .venv/.system         ## the tests of whole programs: Ray, servers, wheels, real engines
 	$(BIN)/python -m pytest -m "(system or ray) and not long"
 
-bench: .venv/.dev                  ## measure latency and cost on this machine: the table of docs/performance.md
+bench: .venv/.dev                  ## measure latency and cost on this machine: the tables of docs/performance.md
 	$(BIN)/python -m serve_app.bench
 
 assets: .venv/.dev                 ## paint the default portrait anew
