@@ -19,6 +19,7 @@ ENGINES: Mapping[str, tuple[str, ...]] = {
     "hibari": ("hibari",),
     "kokoro": ("kokoro", "hibari"),
     "xtts": ("xtts-v2",),
+    "smollm": ("smollm2",),
     "ditto": ("ditto",),
 }
 """Engine -> its models; Whisper's go by its argument. Those that are not here read none."""
@@ -32,4 +33,6 @@ def needed(engine: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
     if engine == "polyglot":
         names = str(arguments.get("engines") or "hibari,kokoro").split(",")
         return tuple(dict.fromkeys(model for name in names for model in needed(name.strip(), {})))
+    if engine == "smollm" and arguments.get("model"):
+        return ()  # a file of one's own
     return ENGINES.get(engine, ())

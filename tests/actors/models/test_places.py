@@ -106,6 +106,8 @@ def test_every_model_that_an_engine_needs_is_in_the_manifest() -> None:
     assert needs.needed("whisper", {"model": "turbo"}) == ("whisper-turbo", "silero-v6")
     assert needs.needed("whisper", {"model": "/own/folder"}) == ("silero-v6",)
     assert needs.needed("chat", {}) == ()
+    assert needs.needed("smollm", {}) == ("smollm2",)
+    assert needs.needed("smollm", {"model": "own.gguf"}) == ()
 
 
 # ---- on this machine ---------------------------------------------------------------------------------------
