@@ -97,8 +97,8 @@ def configured(folder: Path, discovery: Path, gateway: int) -> Path:
 
 
 async def person(url: str, seconds: float, *, rude: bool) -> None:
-    """Speak questions until then. A rude one interrupts every answer once it has heard a second of it, leaves, and comes
-    again: conversations end all the time.
+    """Speak questions until then. A rude one interrupts every answer once it has heard a second of it, leaves, and
+    comes again: conversations end all the time.
     """
     questions = itertools.cycle(await ask_with(Hibari(), QUESTIONS))
     end = time.monotonic() + seconds
