@@ -80,8 +80,8 @@ def quantize(
             raise StageError(f"{len(feeds)} inputs of {name} are too few to calibrate and to judge by; give 8 or more")
         judged = feeds[::4]
         data = narrowed(path, kind, [each for place, each in enumerate(feeds) if place % 4], told[name])
-        measured[name] = worst = min(_decibels(path, data, judged, told[name].half))
-        if worst < least_db[name]:
+        measured[name] = worst = float(np.min([*_decibels(path, data, judged, told[name].half)]))
+        if not worst >= least_db[name]:  # nor is "not a number" near enough
             raise TooLossy(
                 f"{name} in {kind} is {worst:.1f} dB from float32, the gate is at {least_db[name]:.1f}; it was not"
                 " kept. Calibrate with more of what it will draw, or run fp16"

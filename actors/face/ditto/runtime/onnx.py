@@ -47,7 +47,10 @@ class Sessions:
         return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._where, self._index)
 
     def down(self, value: Any) -> Array:
-        return value.numpy()
+        """A copy: what `OrtValue.numpy` shows of a value that `up` made lies in the array that was given, and goes
+        with it.
+        """
+        return np.array(value.numpy())
 
     def keep(self, value: Any) -> Any:
         return value
@@ -64,8 +67,10 @@ class Sessions:
     def run(self, graph: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
         opened = self._sessions[graph]
         binding = opened.io_binding()
-        for name, value in feeds.items():
-            binding.bind_ortvalue_input(name, self.up("", value) if isinstance(value, np.ndarray) else value)
+        # Held to the end of the run: a binding keeps no array that a value on the CPU lies in.
+        held = {name: self.up("", each) if isinstance(each, np.ndarray) else each for name, each in feeds.items()}
+        for name, value in held.items():
+            binding.bind_ortvalue_input(name, value)
         names = [part.name for part in opened.get_outputs()]
         for name in names:
             binding.bind_output(name, self._where, self._index)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.actors.face.ditto import graphed
@@ -44,3 +45,10 @@ def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:
     files["warp"].write_bytes(b"no graph")
     with pytest.raises(GraphWrong, match=r"warp\.fp32\.onnx is no graph that ONNX Runtime can open"):
         onnx.Sessions(files)
+
+
+def test_what_came_down_stays_when_what_went_up_is_gone() -> None:
+    machine, given = onnx.Sessions({}), np.ones(4, np.float32)
+    found = machine.down(machine.up("any", given))
+    given[:] = 2
+    assert found.tolist() == [1, 1, 1, 1]

@@ -66,6 +66,12 @@ def test_one_that_was_calibrated_with_the_wrong_inputs_is_refused_with_its_numbe
         build.graph_files(tmp_path, ["decoder"], "int8", graphed.quiet, sizes=graphed.SIZES)
 
 
+def test_one_that_gives_no_number_is_not_close(tmp_path: Path, given: dict[str, list[Any]]) -> None:
+    given["warp"][-4] = {name: np.full_like(each, np.nan) for name, each in given["warp"][-4].items()}
+    with pytest.raises(TooLossy, match="warp in int8 is nan dB"):
+        quantize(tmp_path, "int8", given, sizes=graphed.SIZES)
+
+
 def test_too_few_inputs_and_other_kinds_are_refused(tmp_path: Path, given: dict[str, list[Any]]) -> None:
     with pytest.raises(StageError, match="7 inputs of warp are too few"):
         quantize(tmp_path, "int8", {**given, "warp": given["warp"][:7]}, sizes=graphed.SIZES)
