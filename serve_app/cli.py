@@ -358,7 +358,7 @@ def _add_deploy(commands: _Commands) -> None:
     order.add_argument("--dry-run", action="store_true", help="look and show the plan; change nothing (the default)")
     order.add_argument("--apply", action="store_true", help="do it, talk to it, and take it back if that fails")
     command.add_argument("--profile", help="of compose: cpu or l4; of gke the overlay: l4, scale-to-zero, dev")
-    command.add_argument("--images", default="realtime-avatar", help="where the images are (default: %(default)s)")
+    command.add_argument("--images", help="where the images are (of compose: realtime-avatar; clouds must be told)")
     for name, about in (("project", "Google's project"), ("region", ""), ("zone", ""), ("host", "its name in the web")):
         command.add_argument(f"--{name}", help=about or f"Google's {name}")
 

@@ -44,6 +44,14 @@ class Check:
     mend: str
 
 
+KEY = Check(
+    "a key to speak with, in AVATAR_KEY",
+    ("sh", "-c", 'test -n "$AVATAR_KEY"'),
+    "export AVATAR_KEY=ak_..., which `avatar key add` printed",
+)
+"""Without one nobody could talk to what comes up, and it would be taken back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One command, and what takes it back.
@@ -154,19 +162,8 @@ class Deployment:
 def smoke(url: str) -> tuple[str, ...]:
     """A client that speaks and listens for half a minute; it fails if one answer does."""
     socket = url.replace("http", "ws", 1) + "/v1/realtime"
-    return (
-        sys.executable,
-        "-m",
-        "serve_app.cli",
-        "load",
-        "--url",
-        socket,
-        "--sessions",
-        "1",
-        "--seconds",
-        "30",
-        "--yes",
-    )
+    ours = (sys.executable, "-m", "serve_app.cli", "bench")
+    return (*ours, "--url", socket, "--sessions", "1", "--seconds", "30", "--yes")
 
 
 def shown(command: Sequence[str]) -> str:

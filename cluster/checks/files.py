@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,8 @@ from serve_app.errors import UserError
 UNIT = Path("cluster/systemd/realtime-avatar.service")
 NGINX = Path("cluster/proxy/nginx.conf")
 CADDY = Path("cluster/proxy/Caddyfile")
+MACHINE = Path("cluster/terraform/gcp/vm.tf")
+STARTED = MACHINE.with_name("start.sh.tftpl")
 WEBSOCKETS = ("proxy_http_version 1.1", "Upgrade $http_upgrade", "proxy_buffering off")
 
 
@@ -102,8 +105,21 @@ def prometheus(root: Path) -> Faults:
 
 
 def scripts(root: Path) -> Faults:
-    """Every shell script of cluster/."""
+    """Every shell script of cluster/, and the one that Terraform fills in for its machine."""
     shellcheck = program("shellcheck", "no script was linted")
     for path in sorted((root / "cluster").rglob("*.sh")):
         told = str(path.relative_to(root))
         yield from ran([shellcheck, "--format=gcc", path], root, told)
+    text = (root / STARTED).read_text("utf-8")
+    given = re.search(
+        r"templatefile\(\S*" + re.escape(STARTED.name) + r"\", \{(.*?)\}\)", (root / MACHINE).read_text("utf-8"), re.S
+    )
+    names = set(re.findall(r"^\s*(\w+) +=", given[1], re.MULTILINE)) if given else set()
+    for name in sorted(set(re.findall(r"\$\{(\w+)\}", text)) - names):
+        yield f"{STARTED}: ${{{name}}} is nothing that {MACHINE} gives it"
+    with TemporaryDirectory() as scratch:
+        filled = Path(scratch) / "start.sh"
+        filled.write_text(re.sub(r"\$\{(\w+)\}", r"a-\1", text), "utf-8")
+        # that a word which was filled in is compared with a constant is as it should be (SC2050)
+        for line in ran([shellcheck, "--format=gcc", "--exclude=SC2050", filled], root, str(STARTED)):
+            yield line.replace(f"{filled}:", "")

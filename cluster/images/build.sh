@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Build the images out of the repository's root: cluster/images/build.sh [NAME...]   (default: all)
 #
-# Needs docker with buildx, and a wheel of ours in dist/ (`make wheel`). AVATAR_IMAGES is where they belong
-# (realtime-avatar), AVATAR_VERSION their tag, PUSH=1 sends them there. PYTHON_DIGEST is looked up if it is not given,
+# Needs docker with buildx. A wheel of ours in dist/ is made if there is none. AVATAR_IMAGES is where the images belong
+# (realtime-avatar), AVATAR_VERSION their tag, PUSH=1 sends them there; Google's registry is told who we are first. PYTHON_DIGEST is looked up if it is not given,
 # and told, so that it can be given the next time. Each image comes with a list of what is in it (SBOM).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,10 +11,15 @@ images=${AVATAR_IMAGES:-realtime-avatar}
 version=${AVATAR_VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)}
 base=docker.io/library/python:3.11-slim-bookworm
 
-compgen -G "dist/realtime_avatar-$version-*.whl" >/dev/null || {
-    echo "there is no wheel of version $version in dist/; make it first: make wheel" >&2
+wheel="dist/realtime_avatar-$version-*.whl"
+compgen -G "$wheel" >/dev/null || make wheel
+compgen -G "$wheel" >/dev/null || {
+    echo "make wheel made no wheel of version $version; AVATAR_VERSION must be that of pyproject.toml" >&2
     exit 2
 }
+case "${PUSH:-}$images" in
+    1*-docker.pkg.dev/*) gcloud auth configure-docker "${images%%/*}" --quiet ;;
+esac
 if [ -z "${PYTHON_DIGEST:-}" ]; then
     PYTHON_DIGEST=$(docker buildx imagetools inspect "$base" --format '{{.Manifest.Digest}}')
     echo "PYTHON_DIGEST=$PYTHON_DIGEST"

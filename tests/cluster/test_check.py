@@ -115,6 +115,14 @@ PLANTED = [
     ),
     ("Prometheus", "dashboards/alertmanager.yml", "receiver: pages", "receiver: page", "undefined receiver"),
     ("scripts", "cluster/images/build.sh", 'cd "$(dirname "$0")/../.."', "cd $(dirname $0)/../..", "SC2046"),
+    ("scripts", "cluster/terraform/gcp/start.sh.tftpl", "compose pull --quiet", "compose pull $quiet", "SC2154"),
+    (
+        "scripts",
+        "cluster/terraform/gcp/start.sh.tftpl",
+        "${bucket}/cluster",
+        "${buckets}/cluster",
+        "${buckets} is nothing",
+    ),
     ("Kubernetes", f"{L4}/ingress.yaml", "timeoutSec: 86400", "timeoutSecs: 86400", "timeoutSecs"),
     ("Terraform", "cluster/terraform/gcp/vm.tf", "machine_type  ", "machine_typ   ", "no argument machine_typ"),
     (

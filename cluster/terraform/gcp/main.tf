@@ -1,5 +1,6 @@
-# Google Cloud: one of two sizes. `size = "vm"` is a single g2 machine with one L4 and a 100 GB disk, which starts the
-# containers of cluster/compose.yaml. `size = "gke"` is a cluster whose L4 nodes come and go. Not applied anywhere yet.
+# Google Cloud, in three sizes. `size = "base"` is what every way needs first and costs next to nothing: registry, bucket,
+# empty secrets, an account for machines; Cloud Run needs no more. `size = "vm"` adds a single g2 machine with one L4 and a 100 GB disk, which starts the
+# containers of cluster/compose.yaml. `size = "gke"` adds a cluster whose L4 nodes come and go. Not applied anywhere yet.
 
 terraform {
   required_version = ">= 1.6"
@@ -17,12 +18,15 @@ provider "google" {
 }
 
 locals {
-  gke = var.size == "gke"
+  gke    = var.size == "gke"
+  vm     = var.size == "vm"
+  images = var.images != "" ? var.images : "${var.region}-docker.pkg.dev/${var.project}/avatar"
   apis = [
     "artifactregistry.googleapis.com",
     "billingbudgets.googleapis.com",
     "compute.googleapis.com",
     "container.googleapis.com",
+    "run.googleapis.com",
     "secretmanager.googleapis.com",
   ]
 }
@@ -74,7 +78,7 @@ resource "google_compute_router_nat" "avatar" {
 }
 
 resource "google_compute_address" "vm" {
-  count  = local.gke ? 0 : 1
+  count  = local.vm ? 1 : 0
   name   = "avatar"
   region = var.region
 }

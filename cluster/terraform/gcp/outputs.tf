@@ -1,11 +1,11 @@
 output "address" {
   description = "What the host's address record must say."
-  value       = local.gke ? google_compute_global_address.gke[0].address : google_compute_address.vm[0].address
+  value       = one(concat(google_compute_global_address.gke[*].address, google_compute_address.vm[*].address))
 }
 
 output "images" {
   description = "AVATAR_IMAGES for cluster/images/build.sh."
-  value       = "${var.region}-docker.pkg.dev/${var.project}/avatar"
+  value       = local.images
 }
 
 output "models" {
@@ -14,6 +14,6 @@ output "models" {
 }
 
 output "version" {
-  description = "Tag of the images that run, for the way back."
-  value       = var.image_version
+  description = "Tag of the images that run, for the way back; empty where none do."
+  value       = var.size == "base" ? "" : var.image_version
 }

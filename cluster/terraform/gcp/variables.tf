@@ -6,11 +6,11 @@ variable "project" {
 variable "size" {
   type        = string
   default     = "vm"
-  description = "vm: one machine with an L4. gke: a cluster whose L4 nodes come and go."
+  description = "base: no machine. vm: one machine with an L4. gke: a cluster whose L4 nodes come and go."
 
   validation {
-    condition     = contains(["vm", "gke"], var.size)
-    error_message = "size is vm or gke."
+    condition     = contains(["base", "vm", "gke"], var.size)
+    error_message = "size is base, vm or gke."
   }
 }
 
@@ -55,9 +55,16 @@ variable "vm_image_family" {
   description = "An image with NVIDIA's driver and Docker; TensorRT 11 wants a driver of CUDA 13, the 580 series or newer."
 }
 
+variable "images" {
+  type        = string
+  default     = ""
+  description = "Where our images are; empty: the repository that is made here."
+}
+
 variable "host" {
   type        = string
-  description = "Name under which people reach it; its address record must point at the output `address`."
+  default     = ""
+  description = "Of vm and gke: name under which people reach it; its address record must point at the output `address`."
 }
 
 variable "administrators" {

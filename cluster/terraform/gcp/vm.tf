@@ -6,7 +6,7 @@ data "google_compute_image" "deep_learning" {
 }
 
 resource "google_compute_instance" "avatar" {
-  count                     = local.gke ? 0 : 1
+  count                     = local.vm ? 1 : 0
   name                      = "avatar"
   zone                      = var.zone
   machine_type              = "g2-standard-8"
@@ -52,16 +52,23 @@ resource "google_compute_instance" "avatar" {
     startup-script = templatefile("${path.module}/start.sh.tftpl", {
       bucket  = google_storage_bucket.models.name
       host    = var.host
-      images  = "${var.region}-docker.pkg.dev/${var.project}/avatar"
+      images  = local.images
       profile = var.profile
       region  = var.region
       version = var.image_version
     })
   }
+
+  lifecycle {
+    precondition {
+      condition     = var.host != ""
+      error_message = "name the host, -var=host=avatar.example.org: browsers give a microphone only to a page with TLS."
+    }
+  }
 }
 
 resource "google_compute_firewall" "web" {
-  count         = local.gke ? 0 : 1
+  count         = local.vm ? 1 : 0
   name          = "avatar-web"
   network       = google_compute_network.avatar.id
   source_ranges = ["0.0.0.0/0"]
@@ -80,7 +87,7 @@ resource "google_compute_firewall" "web" {
 
 # To work on it: through Google's tunnel, with `gcloud compute ssh --tunnel-through-iap`.
 resource "google_compute_firewall" "tunnel" {
-  count         = local.gke ? 0 : 1
+  count         = local.vm ? 1 : 0
   name          = "avatar-tunnel"
   network       = google_compute_network.avatar.id
   source_ranges = ["35.235.240.0/20"]
