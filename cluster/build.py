@@ -22,7 +22,7 @@ OVERLAYS = FOLDER / "kubernetes" / "overlays"
 MONITORING = FOLDER / "kubernetes" / "monitoring"
 
 POSTGRES = {"url": "postgresql://avatar@postgres/avatar"}
-"""Stands for the secret's: it is not written anywhere, but lets there be more than one gateway."""
+"""As cluster/kubernetes/postgres tells the gateways. No config has it, but it lets there be several."""
 GATEWAYS = {"replicas": 2, "most": 4}
 ELASTIC = {"replicas": 0, "most": 2}
 

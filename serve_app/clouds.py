@@ -203,6 +203,8 @@ def gke(choices: Mapping[str, str], home: Path) -> Way:
                 ("kubectl", "apply", "-f", str(kubernetes / "base" / "namespace.yaml"), "-f", str(home / SECRETS)),
             ),
             Step("keep what runs", sh(save), keep="before"),
+            # its image is of the version before, and a Job's template cannot be changed
+            Step("let the builder go", ("kubectl", "delete", "job", "builder", "-n", "avatar", "--ignore-not-found")),
             Step(
                 "tell the cluster",
                 sh(f"kubectl kustomize {overlay} | sed {ours} | kubectl apply -f -"),

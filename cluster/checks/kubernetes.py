@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from cluster.checks import store
 from cluster.checks.parts import Faults, documents, of_schema, program, walk
 from serve_app import checking
 from serve_app.errors import UserError
@@ -106,6 +107,7 @@ def of_kind(one: Any, told: str) -> Faults:
 
 def _together(objects: list[Object], told: str) -> Faults:
     yield from _references(objects, told)
+    yield from store.check(objects, told)
     for one in objects:
         if one.get("kind") == "RayService":
             environment = _environment(objects)
@@ -133,16 +135,21 @@ def _references(objects: list[Object], told: str) -> Faults:
 
 
 def _environment(objects: list[Object]) -> dict[str, str]:
-    """What the pods are told, a database standing in for the secret's where there may be several gateways."""
-    told = {str(k): str(v) for one in objects if one["kind"] == "ConfigMap" for k, v in (one.get("data") or {}).items()}
-    return {k: v for k, v in told.items() if k.startswith("AVATAR_")} | {
-        "AVATAR_STORE__URL": "postgresql://avatar@postgres/avatar"
-    }
+    """What the pods are told: the ConfigMaps, then what the example of the secrets sets."""
+    told: dict[str, str] = {}
+    for kind, part in (("ConfigMap", "data"), ("Secret", "stringData")):
+        for one in objects:
+            if one["kind"] == kind:
+                told |= {str(k): str(v) for k, v in (one.get(part) or {}).items()}
+    return {k: v for k, v in told.items() if k.startswith("AVATAR_")}
 
 
 @contextmanager
 def _told(environment: Mapping[str, str]) -> Iterator[None]:
+    """These settings, and none of whoever runs the check."""
     before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AVATAR_")]:
+        del os.environ[name]
     os.environ.update(environment)
     try:
         yield

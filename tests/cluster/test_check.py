@@ -40,6 +40,7 @@ def test_the_files_as_they_are_have_no_fault(check: str) -> None:
 
 BASE = "cluster/kubernetes/base"
 L4 = "cluster/kubernetes/overlays/l4"
+POSTGRES = "cluster/kubernetes/postgres"
 
 PLANTED = [
     ("Serve configs", "cluster/serve/l4.yaml", "max_ongoing_requests", "max_ongoing_request", "no such key"),
@@ -82,6 +83,74 @@ PLANTED = [
     ("Kubernetes", f"{BASE}/disruption.yaml", "maxUnavailable: 1", "maxUnavailble: 1", "maxUnavailble"),
     ("Kubernetes", f"{BASE}/network.yaml", "policyTypes: [Ingress]", "policyTypes: Ingress", "array"),
     ("Kubernetes", f"{BASE}/redis.yaml", "apiVersion: apps/v1", "apiVersion: apps/v7", "nobody knows"),
+    (
+        "Kubernetes",
+        f"{L4}/kustomization.yaml",
+        "components:\n  - ../../postgres",
+        "components: [] ",
+        "cannot share SQLite",
+    ),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/kustomization.yaml",
+        "@postgres/",
+        "@postgre/",
+        "the Service postgre, and there is none",
+    ),
+    ("Kubernetes", f"{POSTGRES}/kustomization.yaml", "@postgres/", "@postgres:5433/", "no port 5433"),
+    ("Kubernetes", f"{POSTGRES}/kustomization.yaml", "://avatar@", "://gateway@", "says gateway"),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/postgres.yaml",
+        "selector: { app.kubernetes.io/name: postgres }",
+        "selector: { app: postgres }",
+        "no StatefulSet",
+    ),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/postgres.yaml",
+        "POSTGRES_DB, value: avatar",
+        "POSTGRES_DB, value: talks",
+        "POSTGRES_DB is talks",
+    ),
+    ("Kubernetes", f"{POSTGRES}/postgres.yaml", "key: PGPASSWORD", "key: PASSWORD", "which the example does not have"),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/postgres.yaml",
+        "{ name: avatar, key: PG",
+        "{ name: avatar-redis, key: REDIS_",
+        "theirs would be another",
+    ),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/postgres.yaml",
+        "- { name: data, mountPath",
+        "- { name: tmp, mountPath",
+        "conversations go with the pod",
+    ),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/postgres.yaml",
+        "pg_isready, -U, avatar, -d, avatar] }, periodS",
+        "pg_isready] }, periodsS",
+        "periodsSeconds",
+    ),
+    ("Kubernetes", f"{POSTGRES}/rules.yaml", "ray.io/group: gateway", "ray.io/group: head", "lets the gateways in"),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/rules.yaml",
+        "podSelector:\n            matchLabels: { ray.io/group: gateway }",
+        "podSelector: {}",
+        "others than the gateways",
+    ),
+    (
+        "Kubernetes",
+        f"{POSTGRES}/rules.yaml",
+        "maxUnavailable: 0\n  selector:\n    matchLabels: { app.kubernetes.io/name: postgres }",
+        "maxUnavailable: 0\n  selector:\n    matchLabels: { app.kubernetes.io/name: redis }",
+        "no PodDisruptionBudget keeps",
+    ),
+    ("Kubernetes", f"{POSTGRES}/rules.yaml", "kind: PodDisruptionBudget", "kind: PodDisruptionBudge", "nobody knows"),
     ("Kubernetes", f"{L4}/stages.yaml", '\\"face\\": 1', '\\"mouth\\": 1', "resource face"),
     ("Kubernetes", f"{L4}/serve.yaml", "max_queued_requests: 32", "max_queue: 32", "no such key"),
     (
@@ -179,7 +248,8 @@ PLANTED = [
     ids=[f"{one[0]}: {one[3].strip()[:40] or 'without ' + one[2].strip()[:32]}" for one in PLANTED],
 )
 def test_a_planted_error_is_found(check: str, file: str, right: str, wrong: str, told: str, tree: Path) -> None:
-    shutil.rmtree(tree / "cluster/kubernetes/overlays/scale-to-zero")  # it is l4 but for a patch; rendering takes time
+    for overlay in ("dev", "scale-to-zero"):  # all that they have is in l4 as well, and rendering takes time
+        shutil.rmtree(tree / "cluster/kubernetes/overlays" / overlay)
     text = (tree / file).read_text("utf-8")
     assert right in text, "the place to plant it in is gone"
     (tree / file).write_text(text.replace(right, wrong, 1), "utf-8")
