@@ -132,6 +132,12 @@ def _references(objects: list[Object], told: str) -> Faults:
         for name in sorted(names):
             if (kind, name) not in there:
                 yield f"{told}: {key} names the {kind} {name}, and there is none"
+    for one in objects:
+        if one["kind"] == "PersistentVolumeClaim" and "ReadWriteMany" in one["spec"].get("accessModes", []):
+            given = one["spec"].get("storageClassName")
+            if ("StorageClass", given) not in there:
+                name = f"{told}: PersistentVolumeClaim {one['metadata']['name']}"
+                yield f"{name}: many nodes write to it, and {given or 'no class'} is no StorageClass of this overlay"
 
 
 def _environment(objects: list[Object]) -> dict[str, str]:

@@ -160,6 +160,8 @@ PLANTED = [
         "}\n  - { name: realtime-avatar/asr",
         "neither tag",
     ),
+    ("Kubernetes", f"{L4}/kustomization.yaml", "value: avatar-shared", "value: standard-rwo", "standard-rwo is no"),
+    ("Kubernetes", f"{L4}/shared.yaml", "volumeBindingMode", "volumeBinding", "volumeBinding"),
     ("Kubernetes", f"{L4}/kustomization.yaml", "path: stages.yaml", "path: stage.yaml", "stage.yaml"),
     ("Kubernetes", "cluster/kubernetes/monitoring/podmonitor.yaml", "interval: 5s", "interval: 5", "5 is not"),
     ("Caddy", "cluster/proxy/Caddyfile", "lb_policy ip_hash", "lb_policy ip_hush", "ip_hush"),

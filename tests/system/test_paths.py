@@ -1,0 +1,69 @@
+"""The newcomer's paths of one machine, as docs/operations.md has them: looked at, started, spoken with, stopped.
+
+`make setup` and `make run` would install what is installed already; of the second its last command is run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.cluster.paths import PATHS, ROOT
+from tests.system.service import free_port, running
+
+pytestmark = [pytest.mark.system]
+
+
+def asked(*words: str) -> subprocess.CompletedProcess[str]:
+    """What a command of ours says, without the keys of whoever runs the tests."""
+    environment = {**os.environ, "AVATAR_DOOR__KEYS": os.devnull}
+    command = [sys.executable, "-m", "serve_app.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+
+
+def started(words: list[str], port: int) -> list[str]:
+    """What stands behind `avatar run`, with a port that is free."""
+    assert words[0] == "run"
+    return [*words[1:], "--port", str(port)]
+
+
+def spoken(words: list[str], url: str) -> None:
+    """Somebody asks and is answered, by the line of the path."""
+    assert words[0] == "bench"
+    done = asked(*words, "--url", f"{url.replace('http', 'ws', 1)}/v1/realtime")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"answer", done.stdout)
+
+
+@pytest.mark.timeout(600)
+def test_a_laptop_with_one_process() -> None:
+    setup, *_ = PATHS["laptop"].lines
+    doctor, models, run, bench = PATHS["laptop"].of_ours()
+    assert setup == "make setup"
+    health = asked(*doctor)
+    assert health.returncode == 0, health.stdout
+    listed = asked(*models)
+    assert listed.returncode == 0
+    assert "whisper-tiny.en" in listed.stdout
+    with running(*started(run, free_port())) as url:
+        spoken(bench, url)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_ray_on_one_machine() -> None:
+    make, *_ = PATHS["ray"].lines
+    [bench] = PATHS["ray"].of_ours()
+    assert make == "make run"
+    recipe = re.search(r"^run:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert recipe
+    last = recipe[1].strip().splitlines()[-1].split()
+    assert last[0] == "$(BIN)/avatar"
+    with running(
+        *started(last[1:], free_port()), within_s=180, settings={"AVATAR_RAY__DASHBOARD_PORT": str(free_port())}
+    ) as url:
+        spoken(bench, url)
