@@ -19,6 +19,8 @@ from serve_app.errors import UserError
 REGION, ZONE = "us-central1", "us-central1-a"
 REGISTRY = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev(/[\w.:-]+){2,}")
 KUBERAY = "github.com/ray-project/kuberay/ray-operator/config/default?ref=v1.7.0"
+KEPT = "--exclude=^(gcp|images|kubernetes|terraform)/.*"
+"""What no machine needs of cluster/: Terraform's state and the cluster's secrets may lie there."""
 SECRETS = Path("cluster/kubernetes/secret.yaml")
 """What the person made of secret.example.yaml; git ignores it."""
 
@@ -130,9 +132,9 @@ def vm(choices: Mapping[str, str], home: Path) -> Way:
     rooms = [
         Step(
             f"bring {name}/ to where the machine fetches it",
-            ("gcloud", "storage", "rsync", "--recursive", str(home / name), f"{bucket}/{name}"),
+            ("gcloud", "storage", "rsync", "--recursive", *but, str(home / name), f"{bucket}/{name}"),
         )
-        for name in ("cluster", "dashboards")
+        for name, but in (("cluster", (KEPT,)), ("dashboards", ()))
     ]
     return Way(
         (
@@ -164,7 +166,7 @@ def vm(choices: Mapping[str, str], home: Path) -> Way:
 
 def _answers(url: str) -> str:
     return (
-        f"for i in $(seq 120); do curl -fsS -o /dev/null {shlex.quote(url)}/healthz && exit 0; sleep 10; done; exit 1"
+        f"for i in $(seq 300); do curl -fsS -o /dev/null {shlex.quote(url)}/healthz && exit 0; sleep 10; done; exit 1"
     )
 
 

@@ -27,6 +27,22 @@ QUERIES = [query.text for dashboard in DASHBOARDS for panel in dashboard.panels 
 KINDS = {metric.name: metric.kind for metric in METRICS}
 
 
+STATED = [
+    ("AvatarSlowToAnswer", "1.5 s", "> 1.5"),
+    ("AvatarStageBehind", "more than a second", "> 1"),
+    ("AvatarPicturesLate", "1 %", "> 0.01"),
+    ("AvatarLipsBehind", "80 ms", "> 0.08"),
+    ("AvatarSlowToFallSilent", "0.3 s", "> 0.3"),
+    ("AvatarRepliesFail", "2 %", "> 0.02"),
+    ("AvatarTurnsPeopleAway", "5 %", "> 0.05"),
+    ("AvatarQueues", "0.5 s", "> 0.5"),
+    ("AvatarGpuMemoryFull", "92 %", "> 0.92"),
+    ("AvatarSlowToLoad", "3 minutes", "> 180"),
+    ("AvatarNoMetrics", "two minutes", "for 2m"),
+]
+"""Alert, what its page says, what its rule says."""
+
+
 def series(text: str) -> set[str]:
     """Names of ours in a query, recorded ones (avatar:...) left out."""
     return set(re.findall(r"(?<![:\w])avatar_\w+", text))
@@ -95,6 +111,28 @@ def test_every_alert_has_a_story_in_which_it_fires_and_one_in_which_it_does_not(
     assert fires == {(alert, outcome) for alert in ALERTS for outcome in (True, False)}
 
 
-def test_every_alert_has_its_page() -> None:
-    operations = (ROOT / "docs/operations.md").read_text("utf-8")
-    assert [alert for alert in ALERTS if f"### {alert}" not in operations] == []
+def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
+    pages = (ROOT / "docs/operations.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
+    found = re.findall(r"^### (\w+)\n\n((?:(?!#).*\n?)+)", pages, re.MULTILINE)
+    assert sorted(alert for alert, _ in found) == sorted(ALERTS)
+    for alert, page in found:
+        assert len(re.findall(r"[.?)](?:\s|$)", page)) >= 2, f"{alert}: say what it means, and what to do"
+
+
+def test_a_page_names_only_panels_that_there_are() -> None:
+    pages = (ROOT / "docs/operations.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
+    titles = {panel.title for dashboard in DASHBOARDS for panel in dashboard.panels}
+    named = set(re.findall(r"\*([^*\n]+)\*", pages))
+    assert named and named <= titles
+
+
+@pytest.mark.parametrize(("alert", "page", "rule"), STATED)
+def test_a_page_says_the_limit_of_its_rule(alert: str, page: str, rule: str) -> None:
+    pages = (ROOT / "docs/operations.md").read_text("utf-8").partition(f"### {alert}\n")[2]
+    assert page in pages.partition("###")[0]
+    [found] = [one for one in RULES if one.get("alert") == alert]
+    assert re.search(rf"{re.escape(rule)}(?![\d.])", f"{found['expr']} for {found.get('for')}")
+
+
+def test_every_limit_is_compared() -> None:
+    assert sorted(alert for alert, _, _ in STATED) == sorted(ALERTS)

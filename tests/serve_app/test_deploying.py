@@ -6,6 +6,7 @@ No cloud and no container engine was asked: these tests hold the command lines, 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -162,7 +163,12 @@ def test_a_vm_goes_back_to_the_images_before(ran: Callable[[], list[str]], monke
         f"{there} apply -input=false -auto-approve {variables('vm')}",
         f"{there} apply -input=false -auto-approve {variables('vm', '0.0.9')}",
     ]
-    assert "gcloud storage rsync --recursive HOME/cluster gs://p-avatar-models/cluster" in ran()
+    [bringing] = [line for line in ran() if line.endswith("HOME/cluster gs://p-avatar-models/cluster")]
+    assert bringing.startswith("gcloud storage rsync --recursive --exclude=")
+    left = re.compile(bringing.split("--exclude=")[1].split()[0])
+    secret = ("kubernetes/secret.yaml", "terraform/gcp/terraform.tfstate", "terraform/gcp/.terraform/providers/x")
+    assert all(left.match(name) for name in secret), "the machine's bucket is no place for secrets"
+    assert not any(left.match(name) for name in ("compose.yaml", "serve/l4-apart.yaml", "proxy/Caddyfile"))
     fetching = "gcloud compute ssh avatar --project p --zone us-central1-a --tunnel-through-iap"
     fetching += " --command=sudo google_metadata_script_runner startup"
     assert [k for k, line in enumerate(ran()) if line == fetching][-1] == len(ran()) - 1, "after the way back as well"
@@ -208,6 +214,37 @@ def test_a_cluster_goes_back_to_the_service_before(
         assert done[-1].startswith("kubectl apply -f ") and done[-1].endswith(".json")
     else:
         assert done[-1] == "kubectl delete rayservice avatar -n avatar --ignore-not-found"
+
+
+def test_a_cluster_without_kuberay_gets_it(
+    ran: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secret.yaml"
+    secrets.write_text('REDIS_PASSWORD: "r"\n', "utf-8")
+    monkeypatch.setattr(clouds, "SECRETS", secrets)
+    monkeypatch.setenv("FAILS", "get crd")
+    assert deploying.main("gke", CLOUD, apply=True, run=going()) == 0
+    done = ran()
+    brought = done.index(f"kubectl apply --server-side -k {clouds.KUBERAY}")
+    gone = done.index("kubectl delete job builder -n avatar --ignore-not-found")
+    assert brought < gone < done.index("kubectl apply -f -")
+
+
+@pytest.mark.parametrize("content", [None, 'PGPASSWORD: ""\n', 'keys.toml: "" # the file\n'])
+def test_a_cluster_is_not_made_before_its_secrets_are_filled_in(
+    content: str | None,
+    ran: Callable[[], list[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    secrets = tmp_path / "secret.yaml"
+    if content:
+        secrets.write_text(content, "utf-8")
+    monkeypatch.setattr(clouds, "SECRETS", secrets)
+    assert deploying.main("gke", CLOUD, apply=True, run=going()) == 1
+    assert f"missing  passwords and keys in {secrets} -> cp " in capsys.readouterr().out
+    assert not any("terraform" in line and "apply" in line for line in ran())
 
 
 def test_cloud_run_is_asked_where_it_is_and_goes_back_to_its_revision(
