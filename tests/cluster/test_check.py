@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import build
 from cluster.check import CHECKS
 from cluster.checks.parts import Missing
 
@@ -257,6 +258,25 @@ def test_a_planted_error_is_found(check: str, file: str, right: str, wrong: str,
     (tree / file).write_text(text.replace(right, wrong, 1), "utf-8")
     faults = found(check, tree)
     assert any(told in fault for fault in faults), faults
+
+
+@pytest.mark.system
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("check", [name for name in CHECKS if name != "made files"])
+def test_an_error_is_told_by_its_own_check_and_by_no_other(check: str, tree: Path) -> None:
+    made = {str(name) for name in build.made()}
+    _, file, right, wrong, _ = next(one for one in PLANTED if one[0] == check and one[1] not in made)
+    text = (tree / file).read_text("utf-8")
+    (tree / file).write_text(text.replace(right, wrong, 1), "utf-8")
+    complaints: dict[str, list[str]] = {}
+    for other, look in CHECKS.items():
+        try:
+            complaints[other] = list(look(tree))
+        except Missing:
+            continue
+    if check not in complaints:
+        pytest.skip(f"what {check} needs is not here")
+    assert [name for name, faults in complaints.items() if faults] == [check]
 
 
 def test_a_made_file_that_somebody_edits_is_found(tree: Path) -> None:
