@@ -23,6 +23,8 @@ KEPT = "--exclude=^(gcp|images|kubernetes|terraform)/.*"
 """What no machine needs of cluster/: Terraform's state and the cluster's secrets may lie there."""
 SECRETS = Path("cluster/kubernetes/secret.yaml")
 """What the person made of secret.example.yaml; git ignores it."""
+VARIABLES = Path("cluster/terraform/gcp/terraform.tfvars")
+"""Terraform's variables of this person, which it reads by itself; git ignores them."""
 
 
 def sh(text: str) -> tuple[str, ...]:
@@ -84,6 +86,13 @@ def _filled_in(home: Path) -> Check:
     look = f"test -f {file} && ! grep -Eq '(PASSWORD|keys.toml): \"\"' {file}"
     mend = f"cp {SECRETS.with_suffix('.example.yaml')} {SECRETS}, and fill it in"
     return Check(f"passwords and keys in {SECRETS}", sh(look), mend)
+
+
+def _let_in(home: Path) -> Check:
+    """Whether anybody may reach the cluster's API: without a network of theirs nobody outside of Google may."""
+    mend = f"echo 'administrators = {{ me = \"YOUR.OWN.ADDRESS/32\" }}' >>{VARIABLES}"
+    look = ("grep", "-q", "^administrators", str(home / VARIABLES))
+    return Check(f"a network that may reach the cluster, in {VARIABLES}", look, mend)
 
 
 def _models(project: str, profile: str) -> Check:
@@ -189,6 +198,7 @@ def gke(choices: Mapping[str, str], home: Path) -> Way:
             *_account(project),
             _quota(project, choices.get("region") or REGION),
             *(_image(images, name, version) for name in ("gateway", "asr", "tts", "face", "builder")),
+            _let_in(home),
             _filled_in(home),
         ),
         (

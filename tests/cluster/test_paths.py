@@ -116,6 +116,9 @@ def test_the_plan_of_a_deployment_is_shown_by_its_own_words(
     secrets = tmp_path / "secret.yaml"
     secrets.write_text('PGPASSWORD: "p"\n', "utf-8")
     monkeypatch.setattr(clouds, "SECRETS", secrets)
+    networks = tmp_path / "terraform.tfvars"
+    networks.write_text('administrators = { me = "192.0.2.1/32" }', "utf-8")
+    monkeypatch.setattr(clouds, "VARIABLES", networks)
     plan = deploying.main
     monkeypatch.setattr(deploying, "main", lambda *given, **options: plan(*given, **options, run=but_for_room))
     [words] = [words for words in PATHS[name].of_ours() if "--apply" in words]
