@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from serve_app.page import WEB
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.service import running
 from tests.system.test_page import CHROMIUM, FLAGS, state, write
 
 MARKS = [

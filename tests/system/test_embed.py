@@ -20,7 +20,8 @@ from serve_app.errors import UserError
 from serve_app.gateway.keys import KeyFile
 from serve_app.page import WEB, npm, pack_client
 from serve_app.page import running as npm_of
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.service import running
 from tests.system.test_page import CHROMIUM, FLAGS
 
 pytestmark = [

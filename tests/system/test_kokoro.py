@@ -10,8 +10,9 @@ import httpx
 import jiwer
 import pytest
 
+from serve_app.ports import free_port
 from tests.system.extras import EXTRAS, beside, install, passed, pulled, run
-from tests.system.service import free_port, running
+from tests.system.service import running
 
 BENCH = [row for row in EXTRAS["bench"] if not row.startswith("playwright")]
 TESTS = ("tests/actors/tts/kokoro", "tests/actors/tts/test_conformance.py")

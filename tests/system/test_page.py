@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
 from serve_app.page import WEB
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.service import running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -14,7 +14,8 @@ from playwright.async_api import Page, async_playwright
 from serve_app.bench.browser import FLAGS, chromium
 from serve_app.bench.hindrance import Hindrance, hindered
 from serve_app.page import WEB
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.service import running
 
 pytestmark = [
     pytest.mark.system,

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from serve_app.gateway.keys import KeyFile
+from serve_app.ports import free_port
 from tests.system.service import running
-from tests.system.test_page import CHROMIUM, FLAGS, WEB, free_port
+from tests.system.test_page import CHROMIUM, FLAGS, WEB
 
 pytestmark = [
     pytest.mark.system,

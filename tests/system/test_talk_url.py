@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import wave
@@ -17,6 +16,7 @@ from actors.face.video import read_video
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
 from serve_app.client import connect
+from serve_app.ports import free_port
 from serve_app.units import Picture, Sound, State, Text, Told
 from tests.system.service import running
 
@@ -25,10 +25,7 @@ pytestmark = [pytest.mark.system]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running("--local", "--port", str(port)) as url:
+    with running("--local", "--port", str(free_port())) as url:
         yield f"{url.replace('http', 'ws', 1)}/v1/realtime"
 
 

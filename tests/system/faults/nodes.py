@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.serving import ENVIRONMENT
-from tests.system.service import free_port
+from serve_app.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 STORE_BYTES = 80 * 2**20
