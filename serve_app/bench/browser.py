@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,9 +203,6 @@ async def found(page: Page) -> Talk:
     await page.wait_for_timeout(400)  # the last notes of the tap
     shown = "({ ...avatar.player.shown, skipped: avatar.player.pictures.skipped })"
     return talk_of(await page.evaluate("({ ...probe, context: null, socket: null })"), await page.evaluate(shown))
-
-
-Hinder = Callable[[Page, Hindrance], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,10 +135,6 @@ class Nodes:
         self.workers.remove(worker)
         _kill_node(worker)
 
-    def worker_of(self, pid: int) -> subprocess.Popen[bytes]:
-        """The node on which a process runs."""
-        return next(worker for worker in self.workers if pid in family(worker.pid))
-
     def processes(self, title: str) -> list[int]:
         """Ids of the cluster's processes whose title begins so."""
         found: list[int] = []

@@ -47,7 +47,7 @@ def prepare(scale: int, seed: int) -> Prepared:
     hair.paint_back_hair(picture, scale, seed)
     scene.paint_neck(picture, x, y, scale)
     scene.paint_necklace(picture, scale)
-    scene.paint_sweater(picture, x, y, scale, seed)
+    scene.paint_sweater(picture, x, y, scale)
     scene.shade_body(picture, [hair.hair_mass(side) for side in (-1, 1)], scale)
     lit, inside = face.paint_face(hair.hair_shadow(scale), x, y, scale, seed)
     over(picture, lit, inside)
