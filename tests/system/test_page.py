@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
 from serve_app.page import WEB
 from serve_app.ports import free_port
+from serve_app.wav import wav_of
 from tests.system.service import running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -45,11 +45,7 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ "What is twelve times seven?", spoken."""
     (spoken,) = asyncio.run(ask_with(Hibari(), ("What is twelve times seven?",)))
     path = tmp_path_factory.mktemp("speech") / "question.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(spoken.pcm16k + bytes(32_000))
+    path.write_bytes(wav_of(spoken.pcm16k + bytes(32_000), 16_000))
     return path
 
 
