@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import os
 import sqlite3
 import sys
 import tarfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from actors.data import data_folder
+from actors.files import whole
 
 DATABASE = "avatar.db"
 MADE_ANEW = ("portrait-import", "prepared")
@@ -32,11 +32,13 @@ def save(folder: Path, file: Path) -> int:
     """Write everything of ``folder`` into ``file``, whole or not at all; how many files. Raises Refused."""
     if not folder.is_dir():
         raise Refused(f"there is no data folder {folder}; name it with --data")
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     count = 0
     try:
-        with TemporaryDirectory() as scratch, tarfile.open(part, "w:gz") as archive:
-            os.chmod(part, 0o600)  # keys and conversations
+        with (
+            whole(file, private=True) as part,  # keys and conversations
+            TemporaryDirectory() as scratch,
+            tarfile.open(part, "w:gz") as archive,
+        ):
             if (folder / DATABASE).exists():
                 archive.add(_copied(folder / DATABASE, Path(scratch) / DATABASE), DATABASE)
                 count += 1
@@ -45,11 +47,8 @@ def save(folder: Path, file: Path) -> int:
                 if path.is_file() and name.parts[0] not in MADE_ANEW and not name.parts[0].startswith(DATABASE):
                     archive.add(path, str(name))
                     count += 1
-        os.replace(part, file)
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}; choose another place") from None
-    finally:
-        part.unlink(missing_ok=True)
     return count
 
 

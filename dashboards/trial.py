@@ -12,7 +12,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from actors.tts.hibari import Hibari
 from dashboards import check
 from serve_app.bench.questions import ask_with
 from serve_app.client import Avatar, AvatarError, connect
+from serve_app.ports import free_port
 from serve_app.units import Cut, Sound, State
 
 HERE = Path(__file__).parent
@@ -42,13 +42,6 @@ PATIENCE_S = 20.0
 """How long somebody waits for an answer to its end."""
 SPARE_S = 5.0
 """The check is done before people go."""
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import NoReturn
 from serve_app import credential
 from serve_app.errors import UserError
 
-OK, WRONG, INTERRUPTED = 0, 2, 130
+WRONG, INTERRUPTED = 2, 130
 HERE = "ws://localhost:8080/v1/realtime"
 
 

@@ -10,7 +10,6 @@ import importlib.metadata as metadata
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from actors.face import landmarks
 from serve_app import disk as room
 from serve_app.errors import UserError
 from serve_app.finding import Finding
+from serve_app.ports import free_port
 from serve_app.settings import Settings, load
 
 NAME = "realtime-avatar"
@@ -133,15 +133,11 @@ def ports(wanted: Sequence[int] = (8080, 8265)) -> Iterator[Finding]:
     """Whether the page's port and the Ray dashboard's are free."""
     mends = {8080: "avatar run --port 8081", 8265: "end the other Ray: ray stop; or: avatar run --local"}
     for port in wanted:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                mend = mends.get(port, f"end the program that listens at {port}")
-                yield Finding("note", f"port {port}", "in use", mend)
-            else:
-                yield Finding("ok", f"port {port}", "free")
+        if free_port(port) == port:
+            yield Finding("ok", f"port {port}", "free")
+        else:
+            mend = mends.get(port, f"end the program that listens at {port}")
+            yield Finding("note", f"port {port}", "in use", mend)
 
 
 def door(wished: Settings) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all: under another name first, renamed when complete.
+"""Files that a person named: whole or not at all (actors/files.py), and told what to do where they cannot be written.
 
 This file does not know what is written.
 """
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from actors import files
 from serve_app.errors import UserError
 
 
@@ -29,21 +30,18 @@ def check_writable(path: Path) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to; it becomes ``path`` if the block ends well, and is removed if not.
+def whole(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """As ``actors.files.whole``: a name beside ``path`` to write to, which becomes ``path`` if the block ends well.
 
     Raises UserError if the system refuses: a full disk, a folder that may not be written.
     """
     check_writable(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
-        os.replace(part, path)
+        with files.whole(path, private=private) as part:
+            yield part
     except OSError as error:  # PyAV's errors of writing are OSErrors too
         reason = (error.strerror or type(error).__name__).lower()
         raise UserError(f"{path} cannot be written: {reason}; make room or choose another folder") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:

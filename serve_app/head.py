@@ -26,6 +26,7 @@ from ray import serve
 from serve_app.app import Tell
 from serve_app.errors import UserError
 from serve_app.groups import Cluster
+from serve_app.ports import free_port
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def cluster(wanted: Cluster, tell: Tell) -> Iterator[Serving]:
 
 
 def _start(wanted: Cluster, folder: str) -> str:
-    port = _free_port(wanted.dashboard_port) if wanted.dashboard else None
+    port = free_port(wanted.dashboard_port) if wanted.dashboard else None
     shares = [wanted.share(name) for name in wanted.deployed()]
     context = ray.init(
         address="local",
@@ -119,18 +120,6 @@ def _folder(wanted: Cluster) -> str:
             " set ray.temp_dir to a shorter one"
         )
     return folder
-
-
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise NotStarted("no port is free on this machine")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Reading a sound file as a question: PCM16 mono at 16 kHz, or one clear error.
+"""Reading a sound file as a question: PCM16 mono at 16 kHz, or one clear error; and writing WAV files.
 
 WAV files are checked chunk by chunk, because a decoder plays a truncated one without a word; everything that
 is not already what we want goes through PyAV and its resampler. This file knows nothing of conversations.
@@ -6,7 +6,9 @@ is not already what we want goes through PyAV and its resampler. This file knows
 
 from __future__ import annotations
 
+import io
 import struct
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -53,6 +55,17 @@ def read_question(path: Path, limit_s: float = LIMIT_S, rate: int = MIC_RATE) ->
     if int(np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)).max()) <= SILENT_PEAK:
         raise AudioFileError(f"{path.name} is silent (nothing above -60 dBFS); check the microphone")
     return pcm
+
+
+def wav_of(pcm: bytes, rate: int) -> bytes:
+    """PCM16 mono at ``rate`` in Hz as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(SAMPLE_BYTES)
+        out.setframerate(rate)
+        out.writeframes(pcm)
+    return file.getvalue()
 
 
 def _existing(path: Path) -> None:

@@ -5,10 +5,15 @@ It is chosen outside the conversation, which does not know it.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from streaming.commands import Speak
 from streaming.stages import History, Said, Tool
+
+T = TypeVar("T")
 
 APOLOGIES = {
     "en": "Sorry, I can't answer that just now. Please ask me again in a moment.",
@@ -73,3 +78,21 @@ class Driving:
         if usual not in UNVOICED:
             usual = min((known for known in UNVOICED if known in self.languages), default=usual)
         return (UNVOICED.get(usual, "") if order.turned else ""), usual
+
+    async def timely(self, stream: AsyncIterator[T], patience_s: float = 0.0) -> AsyncGenerator[T]:
+        """The same stream; raises TimeoutError when an answer takes too long, and always closes it.
+
+        ``patience_s`` is added to the wait for the first answer, in seconds.
+        """
+        limit = self.first_s + patience_s
+        try:
+            while True:
+                async with asyncio.timeout(limit):
+                    item = await anext(stream)
+                yield item
+                limit = self.next_s
+        except StopAsyncIteration:
+            return
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()

@@ -115,11 +115,6 @@ class Pace:
     """The first seconds of a reply, in samples at 24 kHz."""
 
     @classmethod
-    def reporting(cls) -> Pace:
-        """For clients that report their playhead."""
-        return cls()
-
-    @classmethod
     def blind(cls) -> Pace:
         """For clients that do not: less is sent ahead, because it cannot be taken back; echo may come later than the
         clock says, because nobody knows when they began to play."""
@@ -129,10 +124,6 @@ class Pace:
     def file(cls) -> Pace:
         """For files: whatever was sent counts as heard, and nothing waits."""
         return cls(send_lead=None, guards_echo=False)
-
-    def with_look_ahead(self, samples: int) -> Pace:
-        """The same for a face that needs another look-ahead, in samples at 24 kHz."""
-        return replace(self, look_ahead=samples)
 
     def with_chunks(self, grain: int, look_ahead: int, sound: int) -> Pace:
         """The same for a face that hears ``grain`` frames at once and needs ``look_ahead`` samples past the last of

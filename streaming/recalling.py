@@ -42,7 +42,6 @@ _Noted = (
     | StageFailed
     | Played
 )
-_Told = Remember | Forget | Hold | Resume | Cancel
 
 
 def note(event: Event, commands: list[Command]) -> dict[str, Any] | None:

@@ -293,7 +293,7 @@ class Session:
         last = Transcript("", (), order.language or "", order.final)
         hints = self._driving.hints
         stream = self._stages.transcriber.transcribe(order.audio, order.language, order.final, hints=hints)
-        async with aclosing(self._timely(stream)) as answers:
+        async with aclosing(self._driving.timely(stream)) as answers:
             async for transcript in answers:
                 last = transcript
         if order.final:
@@ -322,7 +322,7 @@ class Session:
         taken, limited = 0, False
         usage: Usage | None = None
         stream = self._stages.responder.reply(driving.informed(order.history), instructions, tools)
-        async with aclosing(self._timely(stream)) as answers:
+        async with aclosing(self._driving.timely(stream)) as answers:
             async for one in answers:
                 if isinstance(one, Usage):
                     usage = one
@@ -337,7 +337,7 @@ class Session:
         (text, language), at = self._driving.voiced(order), 0
         if text:
             stream = self._stages.voice.speak(text, self._driving.voice, language, order.seed)
-            async with aclosing(self._timely(stream)) as answers:
+            async with aclosing(self._driving.timely(stream)) as answers:
                 async for piece in answers:
                     kept = new_of(order.skip, piece, at)
                     at += samples(piece.pcm24k)
@@ -351,27 +351,12 @@ class Session:
         if face is None:
             raise StageError("this service shows no face; start it with one, or ask for sound only")
         stream = face.animate(order.span, self._stages.avatar, order.state)
-        async with aclosing(self._timely(stream)) as answers:
+        async with aclosing(self._driving.timely(stream)) as answers:
             async for item in answers:
                 if isinstance(item, FaceState):
                     yield FaceEnded(order.turn, item)
                     return  # whatever becomes of the replica now, this call ended well
                 yield FramesReady(order.turn, item.pts, (item,))
-
-    async def _timely(self, stream: AsyncIterator[T]) -> AsyncGenerator[T]:
-        """The same stream; raises TimeoutError when an answer takes too long, and always closes it."""
-        limit = self._driving.first_s
-        try:
-            while True:
-                async with asyncio.timeout(limit):
-                    item = await anext(stream)
-                yield item
-                limit = self._driving.next_s
-        except StopAsyncIteration:
-            return
-        finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Container, Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.data import data_folder
+from actors.files import write
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +49,11 @@ class Shelf:
         """Keep bytes; where they lie. None where they do not: that is said, and costs only that they are made again."""
         if self._folder is None:
             return None
-        part: Path | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            handle, made = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
-            part = Path(made)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.replace(part, self._folder / name)
-            return self._folder / name
+            return write(self._folder / name, data, private=True)
         except OSError as error:
             log.warning("%s is not kept, and will be made again: %s", self._folder / name, error)
-            if part is not None:
-                part.unlink(missing_ok=True)
             return None
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from io import BytesIO
@@ -21,6 +20,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from actors.files import whole
 from streaming.media import FPS, FRAME, RATE, FramePacket
 from streaming.stages import Codec
 
@@ -110,20 +110,15 @@ def write_mp4(
         raise VideoUnreadable("a clip begins with a key frame; keep the reply's packets from its first on")
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, f"{path} is no ordinary file and was not replaced; name another")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with whole(path) as part, part.open("wb") as file:
             _mux(file, packets, pcm24k, {**(metadata or {}), **SYNTHETIC})
+            os.fchmod(file.fileno(), 0o644)  # whatever the umask: a film is there to be handed on
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(0o644)
-        os.replace(part, path)
     except OSError as error:
         what = "the disk is full; free some space" if error.errno == errno.ENOSPC else str(error)
         raise OSError(error.errno, f"{path} was not written: {what}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _mux(file: IO[bytes], packets: Sequence[FramePacket], pcm24k: bytes, tags: Mapping[str, str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from actors.files import whole
 from actors.models.fetching import BLOCK, NoAnswer, write
 from actors.models.kinds import Archive
 
@@ -30,14 +30,12 @@ def readable(archive: Path) -> Path:
     if archive.suffix != ".tgz":
         return archive
     plain = archive.with_suffix(".tar")
-    part = plain.with_name(f".{plain.name}.part")
     try:
-        with gzip.open(archive) as packed, part.open("wb") as file:
+        with whole(plain) as part, gzip.open(archive) as packed, part.open("wb") as file:
             while block := packed.read(BLOCK):
                 write(file, block, part)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise NoAnswer(f"{archive.name} cannot be read: {error}") from None
-    os.replace(part, plain)
     return plain
 
 

@@ -7,10 +7,11 @@ the weights as well.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from actors.files import write
 
 NAME = ".notes.json"
 
@@ -40,6 +41,4 @@ def read(folder: Path) -> dict[str, Note]:
 def add(folder: Path, notes: Mapping[str, Note]) -> None:
     """Write these down beside those that there are. The caller holds the lock of the folder. Raises OSError."""
     rows = {path: asdict(note) for path, note in {**read(folder), **notes}.items()}
-    part = folder / f"{NAME}.part"
-    part.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", "utf-8")
-    os.replace(part, folder / NAME)
+    write(folder / NAME, (json.dumps(rows, indent=1, sort_keys=True) + "\n").encode())

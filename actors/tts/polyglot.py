@@ -15,6 +15,7 @@ from actors.engines import UnknownEngine, resolve
 from actors.models import MODELS
 from actors.models.needs import needed
 from actors.models.places import stored
+from actors.tts.asked import language_code
 from streaming.stages import BadInput, Spoken, StageError, Voice
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Polyglot:
 
     def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         """As the engine that is chosen speaks it. Raises what that raises; StageError if no engine has the language."""
-        code = language.lower().replace("_", "-").split("-")[0]
+        code = language_code(language)
         if code not in self._first:
             raise StageError(f"no voice here speaks {language!r}; choose one of {', '.join(self._first)}")
         name, voice = self._chosen(voice, code)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from actors.data import data_folder
+from actors.files import write
 from streaming.stages import BadInput
 
 _ID = re.compile(r"voice-[0-9a-f]{20}")
@@ -91,13 +91,8 @@ def store(voice: Brought, pcm24k: bytes) -> None:
     folder = own_folder()
     folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(asdict(voice), ensure_ascii=False, indent=2) + "\n"
-    for name, content in ((f"{voice.id}.pcm", pcm24k), (f"{voice.id}.json", told.encode())):
-        part = folder / f".{name}.{os.getpid()}.part"
-        try:
-            part.write_bytes(content)
-            os.replace(part, folder / name)
-        finally:
-            part.unlink(missing_ok=True)
+    write(folder / f"{voice.id}.pcm", pcm24k)
+    write(folder / f"{voice.id}.json", told.encode())
 
 
 def remove(voice_id: str) -> None:

@@ -6,6 +6,7 @@ The wheel is the only source that this engine knows. Licence of all files: Apach
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,3 +39,11 @@ def checked(folder: Path, wanted: Mapping[str, str] = SHA256) -> dict[str, bytes
         if hashlib.sha256(found[name]).hexdigest() != digest:
             raise StageError(f"the voice's file {file} is not the one of {PACKAGE} (its sha256 differs); {mend}")
     return found
+
+
+def packaged() -> dict[str, bytes]:
+    """The same of the package that is installed. Raises StageError as ``checked`` does, and where there is none."""
+    spec = importlib.util.find_spec("hibari")
+    if spec is None or not spec.submodule_search_locations:
+        raise StageError(f"the voice's package is not installed; run: pip install {PACKAGE}")
+    return checked(Path(spec.submodule_search_locations[0]) / "assets")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,101 +32,122 @@ from serve_app.bench.silence import silence
 from serve_app.bench.simulator import simulator
 from serve_app.bench.table import Result, write_section
 from serve_app.bench.vocoder import vocoder
-from serve_app.settings import load
+from serve_app.settings import Settings, load
+from streaming.session import Stages
 
 SPEECH = "recordings of people (WAV) for barge and silence; without them the built-in voice interrupts at another pitch"
-NAMES = (
-    "latency", "rendering", "face-stage", "scheduler", "recognition", "costs", "service", "gateway", "ray", "hop",
-    "barge", "silence", "vocoder", "roundtrip", "browser", "soak", "sampler", "ditto", "simulator", "endurance",
-)  # fmt: skip
-BROWSED = {"browser", "soak"}
+
+
+@dataclass
+class Given:
+    """What a measurement may take; what is slow to make is made when the first one asks for it."""
+
+    people: Path
+    """Recordings of people."""
+    quick: bool
+    settings: Settings = field(default_factory=lambda: load("cpu"))
+
+    @cached_property
+    def voice(self) -> Hibari:
+        return Hibari()
+
+    @cached_property
+    def stages(self) -> Stages:
+        return app.build_stages(self.settings)
+
+
+async def _browser(given: Given) -> Result:
+    from serve_app.bench.browser import browser
+
+    return await browser(given.stages, given.settings, quick=given.quick)
+
+
+async def _soak(given: Given) -> Result:
+    from serve_app.bench.soak import soak
+
+    return await soak(given.stages, given.settings, quick=given.quick)
+
+
+async def _ray(given: Given) -> Result:
+    async with app.serve_stages(given.settings) as remote:
+        return await added(given.stages, remote, given.settings, quick=given.quick)
+
+
+MEASURES: Mapping[str, Callable[[Given], Result | Awaitable[Result]]] = {
+    "sampler": lambda given: face.sampler(quick=given.quick),
+    "ditto": lambda given: face.ditto(quick=given.quick),
+    "rendering": lambda given: rendering(given.voice, quick=given.quick),
+    "face-stage": lambda given: face_stage(given.voice, quick=given.quick),
+    "scheduler": lambda given: scheduler(quick=given.quick),
+    "recognition": lambda given: recognition(given.voice, quick=given.quick),
+    "service": lambda given: service(given.voice, quick=given.quick),
+    "gateway": lambda given: gateway(quick=given.quick),
+    "hop": lambda given: hop(quick=given.quick),
+    "simulator": lambda given: simulator(quick=given.quick),
+    "endurance": lambda given: endurance(quick=given.quick),
+    "vocoder": lambda given: vocoder(quick=given.quick),
+    "roundtrip": lambda given: round_trip.roundtrip(quick=given.quick),
+    "latency": lambda given: latency(given.stages, given.settings, quick=given.quick),
+    "costs": lambda given: costs(given.stages, quick=given.quick),
+    "barge": lambda given: barge(given.stages, given.settings, given.people, quick=given.quick),
+    "silence": lambda given: silence(given.stages, given.settings, given.people, quick=given.quick),
+    "browser": _browser,
+    "soak": _soak,
+    "ray": _ray,
+}
+"""Name -> what measures it, in the order in which they are run: those that load no stages first."""
+NAMES = tuple(MEASURES)
 LONG = {"simulator", "endurance"}
 """Half an hour and an hour."""
 
 
 async def _measured(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
-    settings = load("cpu")
-    if {"sampler", "ditto"} & set(names) and not face.possible():
-        print(face.MISSING)
-        names = [name for name in names if name not in ("sampler", "ditto")]
-    if "sampler" in names:
-        yield await face.sampler(quick=quick)
-    if "ditto" in names:
-        yield await face.ditto(quick=quick)
-    if "rendering" in names:
-        yield await rendering(Hibari(), quick=quick)
-    if "face-stage" in names:
-        yield await face_stage(Hibari(), quick=quick)
-    if "scheduler" in names:
-        yield scheduler(quick=quick)
-    if "recognition" in names:
-        yield await recognition(Hibari(), quick=quick)
-    if "service" in names:
-        yield await service(Hibari(), quick=quick)
-    if "gateway" in names:
-        yield await gateway(quick=quick)
-    if "hop" in names:
-        yield await hop(quick=quick)
-    if "simulator" in names:
-        yield await simulator(quick=quick)
-    if "endurance" in names:
-        yield await endurance(quick=quick)
-    if "vocoder" in names:
-        yield vocoder(quick=quick)
-    if "roundtrip" in names and not round_trip.possible():
-        print(round_trip.MISSING)
-    elif "roundtrip" in names:
-        yield await round_trip.roundtrip(quick=quick)
-    if not ({"latency", "costs", "ray", "barge", "silence"} | BROWSED) & set(names):
-        return
-    stages = app.build_stages(settings)
-    if "latency" in names:
-        yield await latency(stages, settings, quick=quick)
-    if "costs" in names:
-        yield await costs(stages, quick=quick)
-    if "barge" in names:
-        yield await barge(stages, settings, people, quick=quick)
-    if "silence" in names:
-        yield await silence(stages, settings, people, quick=quick)
-    if "browser" in names:
-        from serve_app.bench.browser import browser
-
-        yield await browser(stages, settings, quick=quick)
-    if "soak" in names:
-        from serve_app.bench.soak import soak
-
-        yield await soak(stages, settings, quick=quick)
-    if "ray" in names:
-        async with app.serve_stages(settings) as remote:
-            yield await added(stages, remote, settings, quick=quick)
+    lacking = {name: _lacking(name) for name in names}
+    for sentence in dict.fromkeys(filter(None, lacking.values())):
+        print(sentence)
+    given = Given(people, quick)
+    for name, measure in MEASURES.items():
+        if name in names and not lacking[name]:
+            made = measure(given)
+            yield made if isinstance(made, Result) else await made
 
 
-def _possible(*, long: bool) -> list[str]:
-    """Everything that can be measured here; ``long``: also what takes very long."""
-    left_out: set[str] = set()
-    if not long:
-        print(f"{', '.join(name for name in NAMES if name in LONG)}: left out, they take very long (--long)")
-        left_out |= LONG
-    if find_spec("TTS") is None:
-        print("vocoder: left out, coqui-tts is not installed here (pip install 'realtime-avatar[xtts]')")
-        left_out.add("vocoder")
-    if not round_trip.possible():
-        print(round_trip.MISSING)
-        left_out.add("roundtrip")
+def _lacking(name: str) -> str:
+    """The sentence that says why it cannot be measured here; empty: it can."""
+    match name:
+        case "sampler" | "ditto":
+            return "" if face.possible() else face.MISSING
+        case "roundtrip":
+            return "" if round_trip.possible() else round_trip.MISSING
+        case "vocoder" if find_spec("TTS") is None:
+            return "vocoder: left out, coqui-tts is not installed here (pip install 'realtime-avatar[xtts]')"
+        case "browser" | "soak":
+            return _no_browser()
+        case _:
+            return ""
+
+
+def _no_browser() -> str:
     try:
         from serve_app.bench.browser import chromium
-
-        if chromium():
-            return [name for name in NAMES if name not in left_out]
-        print("browser, soak: left out, there is no Chromium on this machine (Debian: apt-get install chromium)")
     except ImportError:
-        print("browser, soak: left out, Playwright is not installed here (pip install playwright)")
-    return [name for name in NAMES if name not in BROWSED | left_out]
+        return "browser, soak: left out, Playwright is not installed here (pip install playwright)"
+    if chromium():
+        return ""
+    return "browser, soak: left out, there is no Chromium on this machine (Debian: apt-get install chromium)"
+
+
+def _wanted(*, long: bool) -> list[str]:
+    """Everything; ``long``: also what takes very long."""
+    if long:
+        return list(NAMES)
+    print(f"{', '.join(name for name in NAMES if name in LONG)}: left out, they take very long (--long)")
+    return [name for name in NAMES if name not in LONG]
 
 
 async def _run(chosen: argparse.Namespace) -> bool:
     holds = True
-    async for result in _measured(chosen.names or _possible(long=chosen.long), chosen.speech, quick=chosen.quick):
+    async for result in _measured(chosen.names or _wanted(long=chosen.long), chosen.speech, quick=chosen.quick):
         print(f"\n## {result.name}\n\n{result.text()}", flush=True)
         if chosen.write:
             write_section(chosen.write, result)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from serve_app.bench.questions import SEED, SHORT
-from serve_app.bench.room import ECHO_DB, HUMMED, OVER_DB, Room, cough, level, people, spoken
+from serve_app.bench.room import ECHO_DB, HUMMED, OVER_DB, PLAYED, Loudspeaker, Room, cough, level, people, spoken
 from serve_app.bench.table import Bar, Result
 from serve_app.recording import Recorder
 from serve_app.settings import Settings
@@ -27,9 +27,6 @@ from streaming.session import ClientOrder, Session, Stages
 from streaming.stages import Said, TextDelta
 
 BLOCK = MIC_RATE // 50
-PLAYED = RATE // 50
-START = RATE // 10
-"""Samples of sound that the page waits for before it plays."""
 REPORTED = 12
 """Blocks between two reports of the playhead, as near as whole blocks come to 250 ms."""
 CALM_S = 2.5
@@ -63,16 +60,12 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Client:
+class _Client(Loudspeaker):
     """Plays as the page does, block by block, and writes down what it is told and when."""
 
     recorder: Recorder = field(default_factory=Recorder)
     now: int = 0
     """Blocks fed."""
-    sound: bytearray = field(default_factory=bytearray)
-    played: int = 0
-    """Bytes."""
-    held: bool = False
     told: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     decided: bool = False
     busy: int = 0
@@ -101,14 +94,6 @@ class _Client:
         if any(isinstance(command, Cancel) for command in commands):
             self.busy = sum(isinstance(command, Ask | Speak) for command in commands)
         self.recorder.note(event, commands)
-
-    def plays(self) -> bytes:
-        """The next 20 ms out of the loudspeaker."""
-        if self.held or (not self.played and len(self.sound) < START * SAMPLE_BYTES):
-            return bytes(PLAYED * SAMPLE_BYTES)
-        block = bytes(self.sound[self.played : self.played + PLAYED * SAMPLE_BYTES])
-        self.played += len(block)
-        return block.ljust(PLAYED * SAMPLE_BYTES, b"\0")
 
     def first(self, name: str, since: int) -> float | None:
         """Milliseconds from block ``since`` to the first order of this name."""

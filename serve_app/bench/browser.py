@@ -7,10 +7,8 @@ from its sound's leaving the machine until it is on the canvas; the display's ow
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import wave
-from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +16,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
 
 from actors.tts.hibari import Hibari
@@ -26,13 +23,11 @@ from serve_app import page as built
 from serve_app.bench.hindrance import Hindrance, hindered
 from serve_app.bench.numbered import CYCLE, Counter, Lecturer, Strip
 from serve_app.bench.questions import ask_with
+from serve_app.bench.serving import serving
 from serve_app.bench.table import Bar, Result, spread
 from serve_app.errors import UserError
-from serve_app.gateway.app import build_gateway
-from serve_app.gateway.house import House
-from serve_app.gateway.server import idle_clip, server_config, shared_socket
-from serve_app.groups import Gateway
 from serve_app.settings import Settings
+from serve_app.wav import wav_of
 from streaming.media import MIC_RATE, RATE
 from streaming.session import Stages
 
@@ -140,20 +135,6 @@ def silence_after(stop: dict[str, Any], heard: np.ndarray) -> float:
 
 
 @asynccontextmanager
-async def serving(stages: Stages, settings: Settings) -> AsyncIterator[int]:
-    """The gateway with these stages; its port."""
-    house = House(stages, settings.reporting_pace(), settings.driving())
-    server = uvicorn.Server(server_config(build_gateway(house, idle_clip)))
-    socket = shared_socket(Gateway(host="127.0.0.1", port=0))
-    running = asyncio.create_task(server.serve(sockets=[socket]))
-    try:
-        yield socket.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await running
-
-
-@asynccontextmanager
 async def browsing() -> AsyncIterator[Browser]:
     """Chromium with somebody at its microphone who says one sentence. Raises UserError if there is none here."""
     path = chromium()
@@ -162,9 +143,7 @@ async def browsing() -> AsyncIterator[Browser]:
     (spoken,) = await ask_with(Hibari(), ("Wait a moment please, what is twelve times seven?",))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "speech.wav"
-        with wave.open(str(file), "wb") as out:
-            out.setparams((1, 2, MIC_RATE, 0, "NONE", "not compressed"))
-            out.writeframes(spoken.pcm16k + bytes(2 * MIC_RATE))
+        file.write_bytes(wav_of(spoken.pcm16k + bytes(2 * MIC_RATE), MIC_RATE))
         async with async_playwright() as play:
             flags = [*FLAGS.split(), f"--use-file-for-fake-audio-capture={file}%noloop"]
             browser = await play.chromium.launch(executable_path=path, args=flags)
@@ -203,9 +182,6 @@ async def found(page: Page) -> Talk:
     await page.wait_for_timeout(400)  # the last notes of the tap
     shown = "({ ...avatar.player.shown, skipped: avatar.player.pictures.skipped })"
     return talk_of(await page.evaluate("({ ...probe, context: null, socket: null })"), await page.evaluate(shown))
-
-
-Hinder = Callable[[Page, Hindrance], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,12 @@ import numpy as np
 
 from serve_app.errors import UserError
 from serve_app.wav import read_question
-from streaming.media import MIC_RATE, RATE
+from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES
 from streaming.stages import Voice
+
+PLAYED = RATE // 50
+START = RATE // 10
+"""Samples of sound that the page waits for before it plays."""
 
 ECHO_DB = -12.0
 """Our own voice at the microphone, against what was played."""
@@ -42,6 +46,25 @@ def level(sound: np.ndarray) -> float:
     pieces = sound[: len(sound) // 320 * 320].reshape(-1, 320)
     power = (pieces**2).mean(axis=1)
     return float(np.sqrt(power[power >= np.median(power)].mean()))
+
+
+@dataclass(slots=True)
+class Loudspeaker:
+    """A client's, which plays what it was sent as the page does, 20 ms after 20 ms."""
+
+    sound: bytearray = field(default_factory=bytearray)
+    """PCM16 at 24 kHz."""
+    played: int = 0
+    """Bytes."""
+    held: bool = False
+
+    def plays(self) -> bytes:
+        """The next 20 ms out of it."""
+        if self.held or (not self.played and len(self.sound) < START * SAMPLE_BYTES):
+            return bytes(PLAYED * SAMPLE_BYTES)
+        block = bytes(self.sound[self.played : self.played + PLAYED * SAMPLE_BYTES])
+        self.played += len(block)
+        return block.ljust(PLAYED * SAMPLE_BYTES, b"\0")
 
 
 @dataclass(slots=True)

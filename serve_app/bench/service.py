@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -18,6 +17,7 @@ from serve_app.bench.questions import ask_with
 from serve_app.bench.table import Bar, Result
 from serve_app.client import connect
 from serve_app.errors import UserError
+from serve_app.ports import free_port
 from serve_app.units import End, Sound, State
 from streaming.media import samples
 from streaming.stages import Voice
@@ -43,13 +43,10 @@ async def running(*arguments: str, settings: Mapping[str, str] | None = None) ->
 
     Raises UserError with its last words if it does not become ready.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     begun = time.monotonic()
     run = "from serve_app.cli import main; raise SystemExit(main())"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", run, "run", "--port", str(port), *arguments),
+        *(sys.executable, "-c", run, "run", "--port", str(free_port()), *arguments),
         stderr=asyncio.subprocess.PIPE,
         # The keys of whoever measures are not asked for.
         env={**os.environ, "AVATAR_DOOR__KEYS": os.devnull, **(settings or {})},

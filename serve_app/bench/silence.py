@@ -11,24 +11,19 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import uvicorn
 import websockets
 
-from serve_app.bench.barge import BLOCK, PLAYED, REPORTED, START, Case, cases
-from serve_app.bench.room import ECHO_DB, OVER_DB, Room, begun, level, spoken
+from serve_app.bench.barge import BLOCK, REPORTED, Case, cases
+from serve_app.bench.room import ECHO_DB, OVER_DB, Loudspeaker, Room, begun, level, spoken
+from serve_app.bench.serving import serving
 from serve_app.bench.table import Bar, Result, spread
-from serve_app.gateway.app import build_gateway
-from serve_app.gateway.house import House
-from serve_app.gateway.server import idle_clip, server_config, shared_socket
 from serve_app.gateway.wire import SUBPROTOCOL
-from serve_app.groups import Gateway
 from serve_app.settings import Settings
 from serve_app.talk import Echo
 from streaming.media import HEADER_BYTES, MIC_RATE, SAMPLE_BYTES, Flag, Kind, Unit, pack
@@ -91,13 +86,9 @@ class Noted:
 
 
 @dataclass(slots=True)
-class _Player:
+class _Player(Loudspeaker):
     """The client's loudspeaker, and when it was told what."""
 
-    sound: bytearray = field(default_factory=bytearray)
-    played: int = 0
-    """Bytes."""
-    held: bool = False
     told: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
 
     def take(self, message: str | bytes, now: float) -> None:
@@ -121,14 +112,6 @@ class _Player:
     def _sounds(self, pcm: bytes, now: float) -> None:
         self.sound += pcm
         self.told.append(("sound", now))
-
-    def plays(self) -> bytes:
-        """The next 20 ms out of the loudspeaker."""
-        if self.held or (not self.played and len(self.sound) < START * SAMPLE_BYTES):
-            return bytes(PLAYED * SAMPLE_BYTES)
-        block = bytes(self.sound[self.played : self.played + PLAYED * SAMPLE_BYTES])
-        self.played += len(block)
-        return block.ljust(PLAYED * SAMPLE_BYTES, b"\0")
 
     def first(self, names: Sequence[str], since: float) -> float | None:
         """When it was first told one of these, not before ``since``."""
@@ -166,20 +149,6 @@ def _ms(since: float, at: float | None) -> float | None:
 
 
 # ---- one interruption --------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _serving(stages: Stages, settings: Settings) -> AsyncIterator[str]:
-    """The gateway with these stages; its address."""
-    house = House(stages, settings.reporting_pace(), settings.driving())
-    server = uvicorn.Server(server_config(build_gateway(house, idle_clip)))
-    socket = shared_socket(Gateway(host="127.0.0.1", port=0))
-    serving = asyncio.create_task(server.serve(sockets=[socket]))
-    try:
-        yield f"ws://127.0.0.1:{socket.getsockname()[1]}/v1/realtime"
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def silence_of(case: Case, client: Client, url: str, noted: Noted, own_level: float) -> Silence:
@@ -280,7 +249,8 @@ async def silence(stages: Stages, settings: Settings, folder: Path, *, quick: bo
         ("a stock client, headphones", alone[: count // 3], "stock"),
     )
     found: dict[str, list[Silence]] = {}
-    async with _serving(replace(stages, responder=Echo(), listener=noted), settings) as url:
+    async with serving(replace(stages, responder=Echo(), listener=noted), settings) as port:
+        url = f"ws://127.0.0.1:{port}/v1/realtime"
         for name, some, client in kinds:
             for case in some:
                 loud = level(await spoken(stages.voice, case.text, case.seed))

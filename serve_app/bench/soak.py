@@ -17,8 +17,9 @@ import websockets
 from playwright.async_api import Browser, CDPSession
 from websockets.typing import Subprotocol
 
-from serve_app.bench.browser import browsing, serving, state
+from serve_app.bench.browser import browsing, state
 from serve_app.bench.numbered import Counter, Lecturer, Strip
+from serve_app.bench.serving import serving
 from serve_app.bench.table import Bar, Result
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.settings import Settings

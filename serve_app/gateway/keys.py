@@ -126,8 +126,7 @@ class KeyFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"the folder {self.path.parent} cannot be made: {error.strerror}") from None
-        with whole(self.path) as part:
-            part.touch(0o600)
+        with whole(self.path, private=True) as part:
             part.write_text("\n".join(lines) + "\n", "utf-8")
 
 

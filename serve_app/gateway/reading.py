@@ -88,7 +88,7 @@ class Incoming:
         given = event.get("event_id")
         event_id = given if isinstance(given, str) else None
         try:
-            return self._event(event, event_id)
+            return self._event(event)
         except ClientError as error:
             raise ClientError(error.code, str(error), event_id, error.param) from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -107,7 +107,7 @@ class Incoming:
         self._mic = max(self._mic, unit.pts + count)
         return [Heard(unit.payload, unit.pts)]
 
-    def _event(self, event: dict[str, Any], event_id: str | None) -> list[Answer]:
+    def _event(self, event: dict[str, Any]) -> list[Answer]:
         conduct = self._conduct
         match event.get("type"):
             case "session.update":

@@ -40,7 +40,7 @@ async def answers(
     for last in (False, True):
         given = False
         try:
-            async with aclosing(_timely(call(), driving.first_s + patience_s, driving.next_s)) as items:
+            async with aclosing(driving.timely(call(), patience_s)) as items:
                 async for item in items:
                     given = True
                     yield item
@@ -55,22 +55,6 @@ async def answers(
         except Exception as error:  # an engine's bug ends its own call and nothing else
             log.exception("%s failed", stage)
             raise of_stage(stage, f"{stage} broke: {type(error).__name__}: {error}") from error
-
-
-async def _timely(stream: AsyncIterator[T], first_s: float, next_s: float) -> AsyncGenerator[T]:
-    """The same stream; raises TimeoutError when an answer takes too long, and always closes it."""
-    limit = first_s
-    try:
-        while True:
-            async with asyncio.timeout(limit):
-                item = await anext(stream)
-            yield item
-            limit = next_s
-    except StopAsyncIteration:
-        return
-    finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()
 
 
 async def unless_left(request: Request, work: Awaitable[T]) -> T:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from io import BytesIO
 from typing import Annotated
-from wave import open as open_wave
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -23,9 +21,10 @@ from serve_app.gateway.sounds import decoded, timed, understood
 from serve_app.gateway.streams import Streamed, answers, begun, unless_left
 from serve_app.gateway.wishes import HINTS_MOST, THEIR_VOICES
 from serve_app.talk import MOST_CHARACTERS
+from serve_app.wav import wav_of
 from streaming.clips import Clips
 from streaming.commands import Speak
-from streaming.media import MIC_RATE, RATE, SAMPLE_BYTES, samples
+from streaming.media import MIC_RATE, RATE, samples
 from streaming.written import Written
 
 SPOKEN_AS = ("wav", "pcm")
@@ -76,7 +75,7 @@ def twins(house: House) -> APIRouter:
         _check_speech(wanted)
         sound = _spoken(house, wanted)
         if wanted.response_format == "wav":
-            return Response(_wav(await unless_left(request, _whole(sound))), media_type="audio/wav")
+            return Response(wav_of(await unless_left(request, _whole(sound)), RATE), media_type="audio/wav")
         return Streamed(sound, "audio/pcm", first=await begun(request, sound, _first(sound)))
 
     return router
@@ -144,13 +143,3 @@ async def _whole(sound: AsyncGenerator[bytes]) -> bytes:
         async for piece in sound:
             pcm += piece
     return bytes(pcm)
-
-
-def _wav(pcm24k: bytes) -> bytes:
-    file = BytesIO()
-    with open_wave(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(SAMPLE_BYTES)
-        wav.setframerate(RATE)
-        wav.writeframes(pcm24k)
-    return file.getvalue()

@@ -7,8 +7,6 @@ skill in actors/tts/__init__.py; an engine that cannot says so here.
 from __future__ import annotations
 
 import asyncio
-import io
-import wave
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -20,7 +18,8 @@ from serve_app.gateway.house import House
 from serve_app.gateway.refusals import REFUSED, Bounded, Refusal, bad
 from serve_app.gateway.streams import answers, unless_left
 from serve_app.voices import LANGUAGES, VoiceRefused, add
-from streaming.media import RATE, SAMPLE_BYTES
+from serve_app.wav import wav_of
+from streaming.media import RATE
 
 CONSENT = "say that the person who speaks agrees to it: send consent=true. Without that nothing is kept of it"
 SENTENCES = {
@@ -155,10 +154,4 @@ async def _spoken(house: House, text: str, voice: str, language: str) -> bytes:
     async with aclosing(call) as pieces:
         async for piece in pieces:
             pcm += piece.pcm24k
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(SAMPLE_BYTES)
-        wav.setframerate(RATE)
-        wav.writeframes(bytes(pcm))
-    return file.getvalue()
+    return wav_of(bytes(pcm), RATE)

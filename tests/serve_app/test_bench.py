@@ -296,7 +296,7 @@ def test_the_exit_code_says_whether_every_bar_holds_and_the_table_is_written(
         yield Result("a", ("what",), (("it",),), (Bar("it", 1, 8, "s"),))
 
     monkeypatch.setattr("serve_app.bench.__main__._measured", stub)
-    monkeypatch.setattr("serve_app.bench.__main__._possible", lambda *, long: list(NAMES))
+    monkeypatch.setattr("serve_app.bench.__main__._wanted", lambda *, long: list(NAMES))
     document = tmp_path / "performance.md"
     document.write_text("<!-- bench:a -->\n<!-- /bench:a -->\n")
     monkeypatch.setattr("sys.argv", ["bench", "--quick", "--write", str(document)])
@@ -315,3 +315,36 @@ def test_without_torch_dittos_benchmarks_are_left_out_with_one_line(
     assert capsys.readouterr().out == (
         "sampler, ditto: left out, torch is not installed here (pip install 'realtime-avatar[ditto]')\n"
     )
+
+
+def test_what_was_asked_for_is_measured_in_the_tables_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def slow(given: object) -> Result:
+        return Result("slow", (), ())
+
+    table = {"other": slow, "plain": lambda given: Result("plain", (), ()), "slow": slow}
+    monkeypatch.setattr("serve_app.bench.__main__.MEASURES", table)
+    monkeypatch.setattr("serve_app.bench.__main__.NAMES", tuple(table))
+    monkeypatch.setattr("sys.argv", ["bench", "slow", "plain"])
+    assert main() == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if line.startswith("## ")]
+    assert heads == ["## plain", "## slow"]
+
+
+def test_what_takes_very_long_is_left_out_unless_it_is_wished(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[str]] = []
+
+    async def stub(names: list[str], people: Path, *, quick: bool) -> AsyncIterator[Result]:
+        asked.append(names)
+        for result in list[Result]():
+            yield result
+
+    monkeypatch.setattr("serve_app.bench.__main__._measured", stub)
+    for given in (["bench"], ["bench", "--long"]):
+        monkeypatch.setattr("sys.argv", given)
+        assert main() == 0
+    assert asked == [[name for name in NAMES if name not in ("simulator", "endurance")], list(NAMES)]
+    assert capsys.readouterr().out == "simulator, endurance: left out, they take very long (--long)\n"

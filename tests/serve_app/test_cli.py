@@ -6,7 +6,6 @@ import json
 import logging
 import subprocess
 import sys
-import wave
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from actors.face.video import SYNTHETIC, H264Encoder, read_video
 from serve_app import cli, filming
 from serve_app.errors import UserError
+from serve_app.wav import wav_of
 from streaming.media import FRAME, FramePacket
 from streaming.session import Stages
 from streaming.stages import Avatar, FaceState, History, Span, StageError, StageLost, TextDelta, Tool
@@ -64,11 +64,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[Stages]:
 @pytest.fixture
 def question(tmp_path: Path) -> Path:
     path = tmp_path / "question.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(speech(0.5))
+    path.write_bytes(wav_of(speech(0.5), 16_000))
     return path
 
 

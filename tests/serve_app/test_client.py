@@ -32,6 +32,19 @@ from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
 LOUD = b"\1\0" * 3200
 
 
+@asynccontextmanager
+async def remembering(folder: Path) -> AsyncIterator[tuple[str, House, Store]]:
+    """A gateway that stores conversations: its address, itself, and its store."""
+    store = Store(f"sqlite:///{folder / 'avatar.db'}")
+    await store.open()
+    archive = Archive(store, False, "gateway")
+    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
+    async with serving(build_gateway(house, lambda avatar: None)) as url:
+        yield f"{url}/v1/realtime", house, store
+    await archive.settle()
+    await store.close()
+
+
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
     house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving())
@@ -54,12 +67,8 @@ def idle(unit: Told) -> bool:
 
 
 async def test_a_connection_that_is_cut_is_made_anew_and_the_reply_goes_on(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
-    await store.open()
-    archive = Archive(store, False, "gateway")
-    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
-    async with serving(build_gateway(house, lambda avatar: None)) as url:
-        async with connect(f"{url}/v1/realtime") as avatar:
+    async with remembering(tmp_path) as (url, *_):
+        async with connect(url) as avatar:
             await avatar.say("hi")
             told = await until(avatar, lambda unit: isinstance(unit, Sound))
             avatar._socket.transport.abort()
@@ -67,24 +76,18 @@ async def test_a_connection_that_is_cut_is_made_anew_and_the_reply_goes_on(tmp_p
         assert [unit.pts for unit in told if isinstance(unit, Sound)] == [k * 2400 for k in range(5)]
         assert [unit.pts for unit in told if isinstance(unit, Picture)] == [k * FRAME for k in range(13)]
         assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "You said: hi"
-        async with connect(f"{url}/v1/realtime", resume=False) as avatar:
+        async with connect(url, resume=False) as avatar:
             await avatar.say("hi")
             avatar._socket.transport.abort()
             with pytest.raises(AvatarError) as lost:
                 await until(avatar, idle)
             assert lost.value.code == 1006
-    await archive.settle()
-    await store.close()
 
 
 async def test_the_playhead_is_reported_after_a_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serve_app.client.REPORT_S", 0.02)
-    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
-    await store.open()
-    archive = Archive(store, False, "gateway")
-    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
-    async with serving(build_gateway(house, lambda avatar: None)) as url:
-        async with connect(f"{url}/v1/realtime") as avatar:
+    async with remembering(tmp_path) as (url, *_):
+        async with connect(url) as avatar:
             again = avatar._again
             assert again
 
@@ -99,17 +102,11 @@ async def test_the_playhead_is_reported_after_a_cut_too(tmp_path: Path, monkeypa
                 avatar._socket.transport.abort()
                 told += await until(avatar, idle)
                 assert [unit.pts for unit in told if isinstance(unit, Sound)] == [k * 2400 for k in range(5)]
-    await archive.settle()
-    await store.close()
 
 
 async def test_what_the_service_did_not_take_before_a_cut_is_said_again_and_nothing_else(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'avatar.db'}")
-    await store.open()
-    archive = Archive(store, False, "gateway")
-    house = House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving(), archive=archive)
-    async with serving(build_gateway(house, lambda avatar: None)) as url:
-        async with connect(f"{url}/v1/realtime") as avatar:
+    async with remembering(tmp_path) as (url, house, store):
+        async with connect(url) as avatar:
             await avatar.say("first")
             await until(avatar, idle)
             house.leaving.begin()  # the gateway closes the socket and reads no more of it
@@ -121,8 +118,6 @@ async def test_what_the_service_did_not_take_before_a_cut_is_said_again_and_noth
         stored = await store.conversation(avatar.session["id"])
     assert stored is not None
     assert [item.said.text for item in stored.items if item.said.role == "user"] == ["first", "on the way"]
-    await archive.settle()
-    await store.close()
 
 
 async def test_who_finds_nobody_any_more_says_why_the_connection_was_lost(

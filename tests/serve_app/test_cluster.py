@@ -149,16 +149,6 @@ def test_a_folder_with_a_long_name_is_refused_for_sockets_lie_in_it() -> None:
         head._folder(Cluster(temp_dir="/" + 45 * "a"))
 
 
-def test_a_port_that_is_taken_is_not_taken_again() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        wanted = taken.getsockname()[1]
-        other = head._free_port(wanted)
-    assert other not in (wanted, 0)
-    assert head._free_port(wanted) == wanted
-
-
 # ---- avatar config -----------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import wave
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from serve_app.inspecting import bars
 from serve_app.inspecting.curves import loudness
 from serve_app.inspecting.labels import Labels, read_labels
 from serve_app.inspecting.mouth import NoMouth, find_mouth, first_open, mouth_opening, usual_opening, without_crease
+from serve_app.wav import wav_of
 from streaming.media import FRAME, RATE, FramePacket
 from streaming.stages import Phone
 from tests.serve_app import faces
@@ -273,9 +273,7 @@ def test_a_clip_that_is_none_is_told(films: Films, tmp_path: Path) -> None:
 
 def test_a_clip_without_pictures_is_told(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(bytes(4800))
+    path.write_bytes(wav_of(bytes(4800), RATE))
     with pytest.raises(UserError, match="holds no video"):
         measure(path)
 

@@ -31,12 +31,12 @@ from serve_app.loading.caller import Manner
 from serve_app.loading.crowd import crowd, load, workers_for
 from serve_app.loading.meter import Meter, family, looked, served_by
 from serve_app.loading.tally import Tally, together
+from serve_app.ports import free_port
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import Avatar, FaceState, Span, Spoken, StageError
 from tests.serve_app.gateway.live import serving
 from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
-from tests.system.service import free_port
 
 QUESTION = Question("hi", b"\1\0" * 3200, 3200)
 HURRY = Manner(3, 0.2, speed=20, apart_s=0, patience_s=5)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import pytest
 
 from actors.face.video import read_video
-from serve_app.wav import read_question
+from serve_app.wav import read_question, wav_of
 from streaming.media import FPS, FRAME, MIC_RATE
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(280)]
@@ -59,11 +58,7 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = avatar("say", "Hello, how are you today?", "--out", folder / "q.mp4", "--labels", folder / "l.json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     pcm = bytes(MIC_RATE // 2) + read_question(folder / "q.mp4") + bytes(MIC_RATE)
-    with wave.open(str(folder / "q.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(MIC_RATE)
-        file.writeframes(pcm)
+    (folder / "q.wav").write_bytes(wav_of(pcm, MIC_RATE))
     return folder / "q.wav"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import wave
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from actors.tts import voices
 from serve_app.voices import KEPT_LEVEL, KEPT_PEAK, Measures, VoiceRefused, add, measure
+from serve_app.wav import wav_of
 from tests.actors.asr.spoken import silence, spoken
 
 Sound = npt.NDArray[np.int16]
@@ -40,13 +40,7 @@ def speech(gain: float = 1.0, noise: float = 8, pause_s: float = 0.5) -> Sound:
 
 
 def wav(sound: Sound) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes(sound.tobytes())
-    return file.getvalue()
+    return wav_of(sound.tobytes(), 16_000)
 
 
 def test_a_clean_recording_has_no_fault() -> None:

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from actors import models
-from actors.models import manifest, places
+from actors.models import manifest
 from actors.models.kinds import Model
 from serve_app import cli, weights
 from serve_app.settings import load
-from tests.actors.models.shelf import WEIGHTS, Shelf, file, hosts, model, serving
+from tests.actors.models.shelf import WEIGHTS, Shelf, file, home, model, shelf
 
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AVATAR_MODELS", str(tmp_path / "models"))
-    monkeypatch.delenv("AVATAR_MODEL_MIRROR", raising=False)
-    places.forget()
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def shelf(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    with serving() as shelf:
-        for name, value in hosts(shelf).items():
-            monkeypatch.setenv(name, value)
-        yield shelf
+__all__ = ["home", "shelf"]
 
 
 @pytest.fixture

@@ -605,11 +605,9 @@ def test_a_language_model_that_ends_twice_ends_once() -> None:
     assert talk.on(ReplyEnded(1)) == []
 
 
-def test_the_three_paces() -> None:
-    assert Pace.reporting() == Pace()
+def test_the_other_paces() -> None:
     assert Pace.file().send_lead is None
     assert not Pace.blind().reports_playhead
-    assert Pace().with_look_ahead(480).look_ahead == 480
 
 
 def test_a_pace_is_made_to_wait_as_a_client_wishes() -> None:

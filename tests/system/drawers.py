@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from serve_app.page import WEB
-from tests.system.service import free_port, running
-from tests.system.test_page import CHROMIUM, FLAGS, state, write
+from serve_app.ports import free_port
+from tests.system import chromium
+from tests.system.chromium import browser
+from tests.system.service import running
+from tests.system.test_page import state, write
 
-MARKS = [
-    pytest.mark.system,
-    pytest.mark.timeout(280),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
-]
+MARKS = [*chromium.MARKS, pytest.mark.timeout(280)]
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +31,6 @@ def service(home: Path) -> Iterator[str]:
     settings = {"XDG_DATA_HOME": str(home), "AVATAR_STORE__KEEP": "full"}
     with running("--local", "--port", str(free_port()), settings=settings) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -24,7 +24,8 @@ import pytest
 
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.service import running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(280)]
 

@@ -14,18 +14,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from serve_app.errors import UserError
 from serve_app.gateway.keys import KeyFile
 from serve_app.page import WEB, npm, pack_client
 from serve_app.page import running as npm_of
-from tests.system.service import free_port, running
-from tests.system.test_page import CHROMIUM, FLAGS
+from serve_app.ports import free_port
+from tests.system.chromium import BROWSED, browser
+from tests.system.service import running
+
+__all__ = ["browser"]
 
 pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+    *BROWSED,
     pytest.mark.skipif(
         not (WEB / "node_modules").exists(), reason="what the page is built with is not here (make web)"
     ),
@@ -66,14 +68,6 @@ def hosted(client: Path, service: str, key: str) -> Iterator[str]:
             yield host.stdout.readline().strip()
         finally:
             host.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
 
 
 def test_the_package_holds_one_module_its_worklets_and_its_types(client: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from serve_app.bench.endurance import QUICK_S, endurance
 from serve_app.bench.simulator import STAND_INS
 from serve_app.cli import main
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.service import running
 
 pytestmark = [
     pytest.mark.system,

@@ -3,11 +3,6 @@ and hears three languages."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sysconfig
-import tomllib
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +10,11 @@ import httpx
 import jiwer
 import pytest
 
-from actors.models import MODELS
-from actors.models.places import home, stored
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.extras import EXTRAS, beside, install, passed, pulled, run
+from tests.system.service import running
 
-ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 BENCH = [row for row in EXTRAS["bench"] if not row.startswith("playwright")]
-NEEDED = ("kokoro", "whisper-base")
 TESTS = ("tests/actors/tts/kokoro", "tests/actors/tts/test_conformance.py")
 SENTENCES = {
     "en": "The weather is very nice today.",
@@ -34,44 +26,22 @@ SENTENCES = {
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 
-def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    told = {**os.environ, **environment}
-    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, env=told)
-
-
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that sees this environment's packages, and the extra ``kokoro`` besides."""
-    place = tmp_path_factory.mktemp("kokoro") / "env"
-    venv.create(place, with_pip=True)
-    python = place / "bin" / "python"
-    told = run(python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").stdout.strip()
-    (Path(told) / "beside.pth").write_text(sysconfig.get_paths()["purelib"] + os.linesep)
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "-c", "constraints.txt")
-    done = run(*pip, *EXTRAS["kokoro"], *BENCH)
-    if done.returncode:
-        pytest.skip(f"pip cannot install the extra kokoro: {done.stderr.strip().splitlines()[-1]}")
+    """An interpreter with the extra ``kokoro``, and what its benchmark compares texts with."""
+    python = beside(tmp_path_factory.mktemp("kokoro"))
+    install(python, *EXTRAS["kokoro"], *BENCH, or_skip=True)
     return python
 
 
 @pytest.fixture(scope="module")
-def models(python: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of models: the user's if they are there, else one that they are pulled into."""
-    if all(stored(file).is_file() for name in NEEDED for file in MODELS[name].files):
-        return str(home())
-    folder = str(tmp_path_factory.mktemp("models"))
-    done = run(python, "-m", "serve_app.cli", "models", "pull", *NEEDED, AVATAR_MODELS=folder)
-    if done.returncode:
-        pytest.skip(f"the weights cannot be had here: {done.stderr.strip().splitlines()[-1]}")
-    return folder
+def models(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(pulled(tmp_path_factory.mktemp("models"), "kokoro", "whisper-base"))
 
 
 def test_the_voice_does_what_every_voice_must_and_reads_three_languages(python: Path, models: str) -> None:
-    pytest_ = (python, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-o", "timeout=600")
-    done = run(*pytest_, *TESTS, AVATAR_MODELS=models)
-    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert "skipped" not in last, done.stdout[-3000:]
+    lines = passed(python, "-o", "timeout=600", *TESTS, AVATAR_MODELS=models)
+    assert "skipped" not in lines[-1], lines
 
 
 @pytest.mark.long

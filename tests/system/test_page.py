@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,23 +10,15 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from actors.tts.hibari import Hibari
+from serve_app.bench.browser import FLAGS, chromium
 from serve_app.bench.questions import ask_with
 from serve_app.page import WEB
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from serve_app.wav import wav_of
+from tests.system.chromium import MARKS
+from tests.system.service import running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
-]
-
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-)
-
+pytestmark = MARKS
 
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -44,11 +34,7 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ "What is twelve times seven?", spoken."""
     (spoken,) = asyncio.run(ask_with(Hibari(), ("What is twelve times seven?",)))
     path = tmp_path_factory.mktemp("speech") / "question.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(spoken.pcm16k + bytes(32_000))
+    path.write_bytes(wav_of(spoken.pcm16k + bytes(32_000), 16_000))
     return path
 
 
@@ -56,7 +42,7 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(question: Path) -> Iterator[Browser]:
     with sync_playwright() as play:
         browser = play.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=chromium(),
             args=[*FLAGS.split(), f"--use-file-for-fake-audio-capture={question}%noloop"],
         )
         yield browser

@@ -8,21 +8,15 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import pytest
 from playwright.async_api import Page, async_playwright
 
 from serve_app.bench.browser import FLAGS, chromium
 from serve_app.bench.hindrance import Hindrance, hindered
-from serve_app.page import WEB
-from tests.system.service import free_port, running
+from serve_app.ports import free_port
+from tests.system.chromium import LOOPED, MARKS
+from tests.system.service import running
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    # Playwright's own driver ends a moment after the loop that it was started in.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
-]
+pytestmark = [*MARKS, LOOPED]
 
 Story = Callable[[Page, Hindrance], Awaitable[None]]
 ASKED = "Tell me everything about this project, please."

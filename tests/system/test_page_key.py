@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from serve_app.gateway.keys import KeyFile
+from serve_app.ports import free_port
+from tests.system.chromium import MARKS, browser
 from tests.system.service import running
-from tests.system.test_page import CHROMIUM, FLAGS, WEB, free_port
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
-]
+__all__ = ["browser"]
 
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
+pytestmark = MARKS
 
 
 def test_the_page_needs_a_key_and_shows_it_once(

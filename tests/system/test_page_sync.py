@@ -10,21 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import numpy as np
-import pytest
 
 from serve_app import app
-from serve_app.bench.browser import Bench, Talk, browsing, chromium
+from serve_app.bench.browser import Bench, Talk, browsing
 from serve_app.bench.soak import soaked
-from serve_app.page import WEB
 from serve_app.settings import load
+from tests.system.chromium import LOOPED, MARKS
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    # Playwright's own driver ends a moment after the loop that it was started in.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.skipif(not (WEB / "dist").exists(), reason="the page is not built here (make web)"),
-]
+pytestmark = [*MARKS, LOOPED]
 
 T = TypeVar("T")
 

@@ -28,8 +28,9 @@ from actors.face.portrait.photo.fit import fit
 from actors.face.video import read_video
 from serve_app import inspect
 from serve_app.inspecting.labels import read_labels
+from serve_app.ports import free_port
 from streaming.media import FRAME
-from tests.system.service import free_port, running
+from tests.system.service import running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(280)]
 

@@ -26,6 +26,7 @@ from websockets.exceptions import ConnectionClosed
 from actors.handles import RemoteVoice, connect
 from serve_app import cluster
 from serve_app.app import build_stages, remote_stages
+from serve_app.ports import free_port
 from serve_app.settings import Settings, load
 from streaming.commands import Audio, Command, Ended, Failed, Frames, Show
 from streaming.conversation import Conversation
@@ -34,7 +35,6 @@ from streaming.media import FRAME, FramePacket, samples
 from streaming.pace import Pace
 from streaming.session import ClientOrder, Driving, Session, Stages, ticking
 from streaming.stages import FaceState, Said, Span, Spoken, StageError, TextDelta
-from tests.system.service import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 

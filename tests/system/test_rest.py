@@ -11,8 +11,9 @@ import openai
 import pytest
 
 from actors.face.video import read_audio, read_video
+from serve_app.ports import free_port
 from streaming.media import FRAME, RATE
-from tests.system.service import free_port, running
+from tests.system.service import running
 
 pytestmark = [pytest.mark.system]
 

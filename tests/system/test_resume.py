@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.ports import free_port
 from streaming.media import FRAME, frames_for
 from tests.serve_app.gateway.test_resuming import Client, stored
-from tests.system.service import free_port, process_of, running
+from tests.system.service import process_of, running
 
 pytestmark = [pytest.mark.system]
 

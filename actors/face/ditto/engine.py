@@ -42,10 +42,11 @@ from actors.face.ditto.spec import CONDITION, EMOTIONS, WINDOW, Array
 from actors.face.scheduler import Scheduler
 from actors.face.scheduling.costs import Costs, Kind
 from actors.face.scheduling.measuring import measured
+from actors.face.spans import check
 from actors.face.worker import Worker
 from actors.models import built
 from actors.threads import stepping
-from streaming.media import FRAME, FramePacket, frames_for, samples
+from streaming.media import FRAME, FramePacket, frames_for
 from streaming.metrics import Reading
 from streaming.stages import Avatar, FaceState, Span, StageError
 
@@ -177,7 +178,8 @@ class Ditto:
         return told
 
     def _course(self, span: Span, avatar: Avatar, state: FaceState | None, due: float) -> Course:
-        plan = _checked(span, state)
+        check(span, state, ENGINE)
+        plan = _plan(span)
         face = self._face(avatar)
         sound = Sound.of(span.pcm24k, span.pts)
         memory = _remembered(span, state, self._silence)
@@ -287,18 +289,9 @@ def _share(frame: int, total: int | None) -> float:
     return min(1.0, inward, outward)
 
 
-def _checked(span: Span, state: FaceState | None) -> Plan:
-    """The plan of a span. Raises StageError if something does not fit."""
+def _plan(span: Span) -> Plan:
+    """The plan of a span. Raises StageError."""
     try:
-        samples(span.pcm24k)
-        plan = parse(span.plan)
+        return parse(span.plan)
     except ValueError as error:
         raise StageError(str(error)) from error
-    if span.pts % FRAME:
-        raise StageError(f"a span begins at a whole frame, a multiple of {FRAME} samples, not at {span.pts}")
-    if state is not None and (state.engine != ENGINE or state.pts != span.pts):
-        raise StageError(
-            f"the state is of engine {state.engine!r} at {state.pts}, the span begins at {span.pts} on {ENGINE!r};"
-            " send the state that the span before gave, or none"
-        )
-    return plan

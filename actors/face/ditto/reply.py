@@ -12,7 +12,7 @@ import numpy as np
 
 from actors.face.ditto.memory import Memory, begin
 from actors.face.ditto.motion import condition, windows
-from actors.face.ditto.motion.audio import CHUNK_REACH, Encode, Sound, chunk, features
+from actors.face.ditto.motion.audio import CHUNK_REACH, Sound
 from actors.face.ditto.plan import PUBLISHED, Plan, fits, hearable
 from actors.face.ditto.runtime import Window
 from actors.face.ditto.spec import CHUNK_FRAMES, WINDOW, Array
@@ -82,18 +82,6 @@ def steps_to(
         finished = end - windows.kept_back(stride)
         steps.append(Step(stride, end, finished))
     return tuple(steps)
-
-
-def up_to(
-    frame: int, memory: Memory, sound: Sound, total: int | None, plan: Plan, begun: int, seed: int, mind: Mind,
-    encode: Encode, run: Run,
-) -> Memory:  # fmt: skip
-    """The memory once ``frame`` is finished, in one go; as `steps_to`. Raises TooLittleSound."""
-    for step in steps_to(frame, memory, sound, total, plan, begun):
-        memory = listened(memory, step.heard, total, lambda at: features(encode(chunk(sound, at))))
-        asked = window(memory, step.stride, plan.steps, seed, mind)
-        memory = joined(memory, run(asked.frame, asked.rows, seed, asked.number, asked.steps), step.stride)
-    return memory
 
 
 def _fitting(end: int, stride: int, plan: Plan, sound: Sound) -> int:

@@ -25,7 +25,6 @@ HEAD_DIMS = MOTION - EXPRESSION
 AUDIO = 1024
 """Numbers of one audio feature."""
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise", "contempt")
-NEUTRAL = EMOTIONS.index("neutral")
 CONDITION = AUDIO + len(EMOTIONS) + 2 + 6 + EXPRESSION
 """1103: audio, emotion, how open two eyes are, how two eyeballs are turned, the avatar's keypoints."""
 

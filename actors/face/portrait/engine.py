@@ -26,7 +26,8 @@ from actors.face.portrait.motion import around, lips_from_phones
 from actors.face.portrait.pose import Pose
 from actors.face.portrait.render import Renderer
 from actors.face.portrait.rig import load
-from streaming.media import FRAME, FramePacket, frames_for, samples
+from actors.face.spans import check
+from streaming.media import FRAME, FramePacket, frames_for
 from streaming.stages import Avatar, FaceState, Span, StageError
 
 ENGINE = "portrait"
@@ -61,7 +62,8 @@ class Portrait:
         A span that is not the reply's last holds at least LOOK_AHEAD samples past its last frame. Raises StageError
         on a span, state or avatar that this engine cannot use.
         """
-        first = _first_frame(span, state)
+        check(span, state, ENGINE)
+        first = span.pts // FRAME
         face = self._face(avatar)
         sound = Sound(span.pcm24k, span.pts)
         memory = self._memory(span, first, sound, state)
@@ -111,19 +113,3 @@ class Portrait:
         else:
             lips = self._ears.lips(memory)
         return replace(pose_of(frame, near, end - 1 - frame, memory), lips=lips)
-
-
-def _first_frame(span: Span, state: FaceState | None) -> int:
-    """Check what must fit together. Raises StageError."""
-    if span.pts % FRAME:
-        raise StageError(f"a span begins at a whole frame, a multiple of {FRAME} samples, not at {span.pts}")
-    try:
-        samples(span.pcm24k)
-    except ValueError as error:
-        raise StageError(str(error)) from error
-    if state is not None and (state.engine != ENGINE or state.pts != span.pts):
-        raise StageError(
-            f"the state is of engine {state.engine!r} at {state.pts}, the span begins at {span.pts} on {ENGINE!r};"
-            " send the state that the span before gave, or none"
-        )
-    return span.pts // FRAME

@@ -6,7 +6,6 @@ small first. It knows no session and keeps nothing between two calls but loaded 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -19,13 +18,14 @@ from numpy.typing import NDArray
 from actors.models import ModelMissing, ModelWrong, folder
 from actors.models.kokoro import SHA256
 from actors.threads import stepping
+from actors.tts.asked import check_text, language_code
 from actors.tts.blocks import blocks
 from actors.tts.kokoro.reading import Reader, readers
 from actors.tts.phones import Label, earlier, labels, loudness, settled
 from actors.tts.pieces import Piece, Sizes, pieces
 from actors.tts.reading import Reading
 from actors.tts.sound import trimmed
-from actors.tts.weights import checked
+from actors.tts.weights import packaged
 from streaming.media import RATE
 from streaming.stages import BadInput, Spoken, StageError
 
@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 DEFAULTS = {"en": "af_heart", "es": "ef_dora", "zh": "zf_xiaoxiao"}
 """What "default" means in each language."""
-LONGEST_CLIP = 2000
-"""Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
 SIZES = Sizes(whole=48, first=32, later=120)
 """Letters of the pieces: a second of speech, about 15, takes the network 0.5 to 1 s of both cores."""
 LATE = 1380
@@ -110,17 +108,12 @@ class Kokoro:
 
     def _chosen(self, text: str, voice: str, language: str) -> tuple[Reader, str]:
         """Who reads and who speaks. Raises BadInput or StageError for what this voice cannot do."""
-        code = language.lower().replace("_", "-").split("-")[0]
+        code = language_code(language)
         if code not in self._readers:
             raise StageError(f"the voice kokoro does not speak {language!r}; choose one of {', '.join(DEFAULTS)}")
         if voice not in self.voices:
             raise BadInput(f"unknown voice {voice!r}; kokoro has {', '.join(sorted(self.voices))}")
-        if not text.strip():
-            raise BadInput("there is no text to speak; send at least one word")
-        if len(text) > LONGEST_CLIP:
-            raise BadInput(f"a clip of {len(text)} characters is too long; cut it into clips of at most {LONGEST_CLIP}")
-        if not any(sign.isalnum() for sign in text):
-            raise BadInput(f"nothing in {text.strip()[:20]!r} has a sound; send words")
+        check_text(text)
         return self._readers[code], DEFAULTS[code] if voice == "default" else voice
 
 
@@ -139,11 +132,7 @@ def _dithered(sound: NDArray[np.float32], dither: np.random.Generator) -> NDArra
 
 def _alphabet() -> dict[str, int]:
     """Kokoro's signs and their numbers. hibari, its student, has the same and is there. Raises StageError."""
-    spec = importlib.util.find_spec("hibari")
-    if spec is None or not spec.submodule_search_locations:
-        raise StageError(f"the English reader's package is not installed; run: {INSTALL}")
-    files = checked(Path(spec.submodule_search_locations[0]) / "assets")
-    return json.loads(files["vocab.json"])
+    return json.loads(packaged()["vocab.json"])
 
 
 def _pulled() -> Path:

@@ -15,7 +15,6 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _RUNS = re.compile(
     r"(?P<han>[\u3400-\u4dbf\u4e00-\u9fff]+)|(?P<latin>[A-Za-z][A-Za-z'’\- ]*[A-Za-z]|[A-Za-z])"
     r"|(?P<figure>\d[\d.,:：/-]*\d|\d)|(?P<mark>\S)"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.tts.graph import session, with_output
 from actors.tts.phones import FRAME
 from streaming.stages import StageError
 
@@ -38,17 +39,9 @@ class Network:
 
     def __init__(self, folder: Path, alphabet: Mapping[str, int], threads: int) -> None:
         """``folder`` holds kokoro.onnx and voices/NAME.bin; ``threads`` work inside the network."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = with_output((folder / "kokoro.onnx").read_bytes(), _DURATIONS)
         try:
-            self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session: Any = session(model, threads)
         except Exception as error:  # onnxruntime raises its own kinds, which share no base class
             raise StageError(f"{folder / 'kokoro.onnx'} is not the voice that was tried: {error}") from error
         self._folder = folder / "voices"
@@ -76,15 +69,3 @@ class Network:
                 raise StageError(f"the voice {voice} is damaged; run: avatar models verify kokoro")
             self._styles[voice] = numbers.reshape(_STYLES)
         return self._styles[voice]
-
-
-def with_output(model: bytes, name: str) -> bytes:
-    """A serialised ONNX model that gives one of its inner values too.
-
-    No ONNX library is needed for that: in protobuf, a message that appears twice is merged, lists appended. So a
-    second ``graph`` with nothing but ``output { name }`` after the file's end adds the output. ``name`` has at most 123
-    characters: a length of more would take two bytes.
-    """
-    value = b"\x0a" + bytes([len(name)]) + name.encode()  # ValueInfoProto.name
-    graph = b"\x62" + bytes([len(value)]) + value  # GraphProto.output
-    return model + b"\x3a" + bytes([len(graph)]) + graph  # ModelProto.graph

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrize
 
+from actors.files import whole
 from actors.tts.xtts.engine import PULL
 from actors.tts.xtts.package import Coqui
 from streaming.stages import StageError
@@ -108,15 +108,12 @@ def _unaliased(published: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]
 
 def _write(path: Path, weights: dict[str, torch.Tensor], told: dict[str, str]) -> None:
     """Whole or not at all; a folder that may not be written only costs the next start its time."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(weights, str(part), metadata=told)
-        os.replace(part, path)
+        with whole(path) as part:
+            save_file(weights, str(part), metadata=told)
         log.info("xtts: wrote %s, because later starts then read no pickle", path)
     except (OSError, SafetensorError) as error:
         log.warning("xtts: %s could not be written (%s); every start reads %s again", path, error, PUBLISHED)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _vocoder(weights: Mapping[str, torch.Tensor], config: Any, package: Coqui) -> Any:

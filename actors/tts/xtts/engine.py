@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 
 from actors.models import ModelMissing, folder
 from actors.threads import stepping
+from actors.tts.asked import check_text, language_code
+from actors.tts.blocks import cuts
 from actors.tts.xtts.text import LANGUAGES, pieces
 from streaming.stages import BadInput, Spoken, StageError
 
@@ -29,10 +30,6 @@ log = logging.getLogger(__name__)
 MODEL = "xtts-v2"
 PULL = f"avatar models pull {MODEL} --accept-licence"
 INSTALL = "pip install 'realtime-avatar[xtts]'"
-LONGEST_CLIP = 2000
-"""Characters of one clip, about two minutes of speech. Cut longer texts into clips (``streaming/clips.py``)."""
-BLOCK = 4800
-"""Samples of one Spoken: 200 ms."""
 _STEPS = 4
 """Tokens between two looks at who else waits, or has left: 20 to 130 ms."""
 
@@ -133,16 +130,11 @@ class Xtts:
 
     def _checked(self, text: str, language: str) -> str:
         """The model's name of the language. Raises BadInput for what this voice cannot do, saying what to do."""
-        code = LANGUAGES.get(language.lower().replace("_", "-").split("-")[0])
+        code = LANGUAGES.get(language_code(language))
         spoken = [name for name, of_model in LANGUAGES.items() if of_model in self._model.config.languages]
         if code not in self._model.config.languages:
             raise BadInput(f"XTTS-v2 does not speak {language!r}; choose one of {', '.join(spoken)}")
-        if not text.strip():
-            raise BadInput("there is no text to speak; send at least one word")
-        if len(text) > LONGEST_CLIP:
-            raise BadInput(f"a clip of {len(text)} characters is too long; cut it into clips of at most {LONGEST_CLIP}")
-        if not any(sign.isalnum() for sign in text):
-            raise BadInput(f"nothing in {text.strip()[:20]!r} has a sound; send words")
+        check_text(text)
         assert code is not None
         return code
 
@@ -163,9 +155,8 @@ def _pulled() -> Path:
 
 
 def _blocks(parts: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.int16]]:
-    """Each part in blocks, nothing kept from one part to the next; a last short one goes with the one before it."""
+    """Each part in blocks, nothing kept from one part to the next."""
     for part in parts:
         pcm = np.clip(np.rint(part * 32_767), -32_768, 32_767).astype("<i2")
-        edges = [*range(0, max(len(pcm) - BLOCK // 2, 1), BLOCK), len(pcm)]
-        for start, stop in pairwise(edges):
+        for start, stop in cuts(len(pcm)):
             yield pcm[start:stop]

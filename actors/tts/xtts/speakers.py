@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from actors.files import whole
 from actors.tts import voices
 from actors.tts.xtts.checkpoint import Loaded
 from streaming.media import RATE
@@ -133,12 +133,9 @@ def _settled(prompt: torch.Tensor, embedding: torch.Tensor) -> Speaker:
 
 def _write(path: Path, speaker: Speaker) -> None:
     """Whole or not at all; a cache that cannot be written only costs time again."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     numbers: dict[str, Any] = {"prompt": speaker.prompt, "embedding": speaker.embedding}
     try:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in numbers.items()}, str(part))
-        os.replace(part, path)
+        with whole(path) as part:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in numbers.items()}, str(part))
     except (OSError, SafetensorError) as error:
         log.warning("xtts: a voice is not kept as numbers, because %s", error)
-    finally:
-        part.unlink(missing_ok=True)

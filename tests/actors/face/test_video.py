@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 import av
@@ -156,6 +157,15 @@ def test_a_full_disk_leaves_nothing_behind_and_keeps_the_old_clip(
         write_mp4(clip, packets(), tone(FRAME))
     assert [p.name for p in tmp_path.iterdir()] == ["clip.mp4"]
     assert clip.read_bytes() == b"the old one"
+
+
+def test_a_clip_is_readable_to_others_however_closed_other_files_are(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_mp4(tmp_path / "clip.mp4", packets(), tone(FRAME))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "clip.mp4").stat().st_mode) == 0o644
 
 
 def test_a_clip_replaces_no_folder_or_device(tmp_path: Path) -> None:

@@ -11,8 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Lock, Thread
 
+import pytest
+
+from actors.models import places
 from actors.models.kinds import Archive, Hub, Model, ModelFile, Packed, Source
 
 WEIGHTS = bytes(range(256)) * 4_000
@@ -132,6 +136,28 @@ def head(to: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str]) ->
     for name, value in headers.items():
         to.send_header(name, value)
     to.end_headers()
+
+
+# ---- fixtures ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of models, which is not there yet."""
+    monkeypatch.setenv("AVATAR_MODELS", str(tmp_path / "models"))
+    monkeypatch.delenv("AVATAR_MODEL_MIRROR", raising=False)
+    places.forget()
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def shelf(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """The server as registries and hub, whom nobody has to wait for; models go to ``home``."""
+    monkeypatch.setattr("actors.models.fetching.AGAIN_S", 0.0)
+    with serving() as shelf:
+        for name, value in hosts(shelf).items():
+            monkeypatch.setenv(name, value)
+        yield shelf
 
 
 # ---- toy models --------------------------------------------------------------------------------------------

@@ -13,19 +13,16 @@ import pytest
 from actors import models
 from actors.models import FILES, MODELS, ModelMissing, ModelWrong, manifest, needs, places, tending, verified
 from actors.models.kinds import Hub, Installed, Model, ModelFile, Packed
-from tests.actors.models.shelf import model, sha256
+from tests.actors.models.shelf import home, model, sha256
+
+__all__ = ["home"]
+
+pytestmark = pytest.mark.usefixtures("home")
 
 CONTENT = b"weights"
 HUB = Hub("people/toy", "abc", "model.bin")
 FILE = ModelFile("toy", "model.bin", len(CONTENT), sha256(CONTENT), "MIT", (HUB,))
 BUNDLED = replace(FILE, sources=(Installed("toy-models", "1.2.3", "toy/model.bin"),), optional=False)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AVATAR_MODELS", str(tmp_path / "models"))
-    places.forget()
-    return tmp_path / "models"
 
 
 @pytest.fixture

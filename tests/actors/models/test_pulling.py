@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -20,26 +19,24 @@ from actors.models.kinds import Model, ModelFile
 from actors.models.pulling import NotFetched, Watch, pull
 from actors.models.wishes import Refused, Wish, lacking
 from streaming.stages import StageError
-from tests.actors.models.shelf import WEIGHTS, Shelf, file, hosts, model, packed, serving, sha256, tgz, wheel
+from tests.actors.models.shelf import (
+    WEIGHTS,
+    Shelf,
+    file,
+    home,
+    hosts,
+    model,
+    packed,
+    serving,
+    sha256,
+    shelf,
+    tgz,
+    wheel,
+)
+
+__all__ = ["home", "shelf"]
 
 WORDS = b"all the words"
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AVATAR_MODELS", str(tmp_path / "models"))
-    monkeypatch.delenv("AVATAR_MODEL_MIRROR", raising=False)
-    places.forget()
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def shelf(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    monkeypatch.setattr("actors.models.fetching.AGAIN_S", 0.0)
-    with serving() as shelf:
-        for name, value in hosts(shelf).items():
-            monkeypatch.setenv(name, value)
-        yield shelf
 
 
 def finals(home: Path) -> dict[str, bytes]:

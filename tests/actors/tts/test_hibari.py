@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from actors.tts.align import label_shift
+from actors.tts.asked import LONGEST_CLIP
 from actors.tts.blocks import BLOCK
-from actors.tts.hibari import LONGEST_CLIP, Hibari
+from actors.tts.hibari import Hibari
 from streaming.media import samples
 from streaming.stages import BadInput, StageError
 
@@ -162,9 +163,9 @@ async def test_the_longest_clip_is_spoken_and_a_longer_one_refused(say: Any) -> 
     [
         ("", "no text to speak"),
         (" \n ", "no text to speak"),
-        ("😀👍", "cannot say '😀👍'; send text in Latin letters"),
+        ("😀👍", "nothing in '😀👍' has a sound; send words"),
         ("你好，世界", "cannot say '你好世界'; send text in Latin letters"),
-        ("...", r"finds no word in '\.\.\.'"),
+        ("...", r"nothing in '\.\.\.' has a sound; send words"),
         ("x" * 100_000, "100000 characters is too long"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import wave
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,11 @@ import pytest
 from serve_app.errors import UserError
 from serve_app.evaluating import cases
 from serve_app.evaluating.words import units
+from serve_app.wav import wav_of
 
 
 def recording(path: Path, seconds: float = 0.5) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(b"\0\1" * round(seconds * 16_000))
+    path.write_bytes(wav_of(b"\0\1" * round(seconds * 16_000), 16_000))
     return path
 
 

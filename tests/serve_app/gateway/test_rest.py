@@ -25,6 +25,7 @@ from serve_app.gateway.house import House
 from serve_app.gateway.streams import Streamed, answers
 from serve_app.recording import Film
 from serve_app.store import Store
+from serve_app.wav import wav_of
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from streaming.stages import (
@@ -117,13 +118,7 @@ def client() -> Iterator[TestClient]:
 
 
 def recording(seconds: float = 1.0, level: int = 1000) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(16_000)
-        wav.writeframes(level.to_bytes(2, "little") * round(16_000 * seconds))
-    return file.getvalue()
+    return wav_of(level.to_bytes(2, "little") * round(16_000 * seconds), 16_000)
 
 
 def events(text: str) -> list[tuple[str, Any]]:

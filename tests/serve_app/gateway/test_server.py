@@ -15,6 +15,7 @@ from actors.face.avatars import DEFAULT
 from serve_app.errors import UserError
 from serve_app.gateway.server import LARGEST, idle_clip, port_of_ours, server_config, shared_socket
 from serve_app.groups import Gateway
+from serve_app.ports import free_port
 
 HOME = "127.0.0.1"
 
@@ -22,9 +23,7 @@ HOME = "127.0.0.1"
 @pytest.fixture
 def listening() -> Gateway:
     """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind((HOME, 0))
-        return Gateway(host=HOME, port=probe.getsockname()[1])
+    return Gateway(host=HOME, port=free_port())
 
 
 @pytest.fixture
@@ -101,9 +100,7 @@ def test_what_a_dead_process_left_behind_is_taken_over(listening: Gateway, tmp_p
 
 
 def test_two_services_may_have_two_ports(listening: Gateway, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind((HOME, 0))
-        other = Gateway(host=HOME, port=probe.getsockname()[1])
+    other = Gateway(host=HOME, port=free_port())
     with port_of_ours(listening, tmp_path), port_of_ours(other, tmp_path):
         assert len(locks(tmp_path)) == 2
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.serving import ENVIRONMENT
-from tests.system.service import free_port
+from serve_app.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 STORE_BYTES = 80 * 2**20
@@ -134,10 +134,6 @@ class Nodes:
         """A machine is gone."""
         self.workers.remove(worker)
         _kill_node(worker)
-
-    def worker_of(self, pid: int) -> subprocess.Popen[bytes]:
-        """The node on which a process runs."""
-        return next(worker for worker in self.workers if pid in family(worker.pid))
 
     def processes(self, title: str) -> list[int]:
         """Ids of the cluster's processes whose title begins so."""

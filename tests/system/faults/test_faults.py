@@ -21,12 +21,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from serve_app.ports import free_port
 from tests.serve_app.databases import postgres
 from tests.system.faults import stages
 from tests.system.faults.ledger import Ledger
 from tests.system.faults.nodes import ROOT, Nodes, alive, kill, short_folder, wait_until
 from tests.system.faults.people import Person, talking, until
-from tests.system.service import free_port
 
 __all__ = ["postgres"]
 

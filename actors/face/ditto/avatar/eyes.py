@@ -11,7 +11,6 @@ CORNERS = ((33, 133), (263, 362))
 LIDS = (((145, 159), (144, 160), (153, 158)), ((374, 386), (373, 387), (380, 385)))
 """Three heights of each."""
 IRISES = (468, 473)
-USED = tuple(sorted({*sum(CORNERS, ()), *sum(sum(LIDS, ()), ()), *IRISES}))
 
 
 def of_mesh(points: Array) -> tuple[Array, Array]:

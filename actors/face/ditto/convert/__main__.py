@@ -8,11 +8,11 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from actors.face.ditto.convert.pickles import Refused
+from actors.files import write
 from streaming.stages import StageError
 
 NAMES = {
@@ -51,11 +51,11 @@ def convert(path: Path, folder: Path) -> list[Path]:
         return [_graph(path, folder)]
     if path.suffix == ".pkl":
         made = parts("config", path.read_bytes())
-        return [_write(folder / f"config.{suffix}", part) for suffix, part in made.items()]
+        return [write(folder / f"config.{suffix}", part, private=True) for suffix, part in made.items()]
     for begins, name in NAMES.items():
         if path.suffix == ".pth" and path.name.startswith(begins):
             made = parts("weights", path.read_bytes())
-            return [_write(folder / f"{name}.safetensors", made["safetensors"])]
+            return [write(folder / f"{name}.safetensors", made["safetensors"], private=True)]
     raise Refused(f"a published file is *.onnx, *.pkl, or a .pth that begins with {', '.join(NAMES)}")
 
 
@@ -69,20 +69,7 @@ def _graph(path: Path, folder: Path) -> Path:
     looks = {points.FILE: points.Landmarks, mesh.DETECTOR: mesh.detector, mesh.MESH: mesh.drawer}
     look = looks.get(path.name)
     (look or Hubert)(path)
-    return _write(folder / (path.name if look else "hubert.onnx"), path.read_bytes())
-
-
-def _write(path: Path, data: bytes) -> Path:
-    """The file appears whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return write(folder / (path.name if look else "hubert.onnx"), path.read_bytes(), private=True)
 
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:

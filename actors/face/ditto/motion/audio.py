@@ -23,8 +23,6 @@ _CUTOFF = 7_400 / 24_000
 
 CHUNK_REACH = 3 * (CHUNK - CHUNK_BEFORE) // 2 + _REACH - 1
 """Samples at 24 kHz, from a chunk's first frame on, that the chunk needs to be known or past the end: 6863."""
-CHUNK_PAST = 3 * CHUNK_BEFORE // 2 + _REACH
-"""Samples at 24 kHz before its first frame that a chunk hears: 2904."""
 
 
 def _taps(shift: float) -> Array:

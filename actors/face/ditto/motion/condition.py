@@ -5,8 +5,6 @@ It knows no window and no network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +23,6 @@ def emotion(*labels: int) -> Array:
         logits[label] = _CERTAIN
     shares = np.exp(logits - logits.max())
     return (shares / shares.sum()).astype(np.float32)
-
-
-def emotions(labels: Sequence[int | tuple[int, ...]]) -> Array:
-    """(m, 8): one label, or several at once, for each frame; to be cycled."""
-    return np.stack([emotion(*label) if isinstance(label, tuple) else emotion(label) for label in labels])
 
 
 def mirror(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:

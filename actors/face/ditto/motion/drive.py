@@ -16,8 +16,6 @@ from actors.face.ditto.spec import EYES, LIPS, POINTS, Array
 
 RELATIVE = ("exp", "pitch", "yaw", "roll", "t")
 """The parts that move; scale and keypoints stay the avatar's."""
-BY_SCALE = ("exp", "pitch", "yaw", "roll")
-"""The parts whose gain grows with the size of a reference character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +66,6 @@ def drive(source: Motion, driving: Motion, first: Motion, wish: Controls) -> Mot
     if wish.fade is not None:
         moved = faded(moved, wish.fade_to or source, wish.fade, wish.fade_parts)
     return _gazing(source, moved) if wish.gaze and wish.eyes else moved
-
-
-def scaled_gain(reference_scale: float, source: Motion) -> dict[str, float]:
-    """Gains for motion that was learnt on a reference character of another size."""
-    ratio = reference_scale / float(source.scale[0, 0])
-    return dict.fromkeys(BY_SCALE, ratio)
 
 
 def _points(source: Array, driven: Array, wish: Controls) -> Array:

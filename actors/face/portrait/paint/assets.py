@@ -5,7 +5,6 @@ Run by a developer as `python -m actors.face.portrait.paint`; the runtime reads 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from actors.face.portrait.paint.interior import patches
 from actors.face.portrait.paint.mouth import paint_crease
 from actors.face.portrait.paint.rig import rig_text
 from actors.face.portrait.paint.shape import LID_BOX, LID_STATES
+from actors.files import write
 
 Pixels = NDArray[Any]
 
@@ -47,7 +47,7 @@ def prepare(scale: int, seed: int) -> Prepared:
     hair.paint_back_hair(picture, scale, seed)
     scene.paint_neck(picture, x, y, scale)
     scene.paint_necklace(picture, scale)
-    scene.paint_sweater(picture, x, y, scale, seed)
+    scene.paint_sweater(picture, x, y, scale)
     scene.shade_body(picture, [hair.hair_mass(side) for side in (-1, 1)], scale)
     lit, inside = face.paint_face(hair.hair_shadow(scale), x, y, scale, seed)
     over(picture, lit, inside)
@@ -83,7 +83,7 @@ def write_all(folder: Path, scale: int, seed: int) -> None:
     _write_png(folder / "closed.png", closed)
     _write_png(folder / "preview.png", cv2.resize(closed, (192, 288), interpolation=cv2.INTER_AREA))
     _write_picture(folder / "portrait.jpg", closed, cv2.IMWRITE_JPEG_QUALITY, 88)
-    _write(folder / "rig.toml", rig_text(inside, OPEN_BOX, seed, _palette()).encode())
+    write(folder / "rig.toml", rig_text(inside, OPEN_BOX, seed, _palette()).encode())
 
 
 def _palette() -> dict[str, str]:
@@ -105,10 +105,4 @@ def _write_picture(path: Path, pixels: Pixels, *how: int) -> None:
     done, data = cv2.imencode(path.suffix, pixels, how)
     if not done:
         raise OSError(f"OpenCV could not encode {path.name}")
-    _write(path, data.tobytes())
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    write(path, data.tobytes())

@@ -92,7 +92,7 @@ def sweater_outline() -> list[tuple[float, float]]:
     return [tuple(p) for p in np.vstack([left, curve(COLLAR, 60), right])]
 
 
-def paint_sweater(picture: Array, x: Array, y: Array, scale: int, seed: int) -> None:
+def paint_sweater(picture: Array, x: Array, y: Array, scale: int) -> None:
     """A crew-neck of fine knit with a ribbed collar, in place."""
     inside = mask(scale, sweater_outline(), 0.4)
     height = _body(x, y)

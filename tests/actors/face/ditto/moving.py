@@ -8,10 +8,11 @@ import numpy as np
 
 from actors.face.ditto import memory as memories
 from actors.face.ditto import reply
-from actors.face.ditto.motion.audio import Sound
+from actors.face.ditto.memory import Memory
+from actors.face.ditto.motion.audio import Encode, Sound, chunk, features
 from actors.face.ditto.motion.condition import emotion
-from actors.face.ditto.plan import parse
-from actors.face.ditto.reply import Mind
+from actors.face.ditto.plan import Plan, parse
+from actors.face.ditto.reply import Mind, Run
 from streaming.media import FRAME, frames_for
 from streaming.stages import FaceLoad, FaceState, Span
 
@@ -20,6 +21,18 @@ SILENCE = np.zeros((5, 1024))
 QUICK = FaceLoad(chunk_ms=4.0, window_ms=20.0, frame_ms=15.0)
 HEARD = np.zeros((20, 1024), np.float32)
 MOVED = np.zeros((80, 265), np.float32)
+
+
+def up_to(
+    frame: int, memory: Memory, sound: Sound, total: int | None, plan: Plan, begun: int, seed: int, mind: Mind,
+    encode: Encode, run: Run,
+) -> Memory:  # fmt: skip
+    """The memory once ``frame`` is finished, in one go; as `steps_to`. Raises TooLittleSound."""
+    for step in reply.steps_to(frame, memory, sound, total, plan, begun):
+        memory = reply.listened(memory, step.heard, total, lambda at: features(encode(chunk(sound, at))))
+        asked = reply.window(memory, step.stride, plan.steps, seed, mind)
+        memory = reply.joined(memory, run(asked.frame, asked.rows, seed, asked.number, asked.steps), step.stride)
+    return memory
 
 
 @dataclass
@@ -37,9 +50,7 @@ class Face:
         begun, total = memory.track.windows, frames_for(sound.end) if span.last else None
         drawn: list[int] = []
         for frame in range(first, first + span.want_frames):
-            memory = reply.up_to(
-                frame, memory, sound, total, plan, begun, span.seed, MIND, lambda wave: HEARD, self._move
-            )
+            memory = up_to(frame, memory, sound, total, plan, begun, span.seed, MIND, lambda wave: HEARD, self._move)
             drawn += [frame] if plan.draws(frame, total) and frame >= first + span.skip else []
         pts = (first + span.want_frames) * FRAME
         return drawn, FaceState("ditto", pts, memories.pack(memory), self.load)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from actors.face.ditto.motion import audio, blink, condition, sampler, vector, windows
-from actors.face.ditto.motion.drive import Controls, drive, faded, scaled_gain
+from actors.face.ditto.motion.drive import Controls, drive, faded
 from actors.face.ditto.motion.vector import KEYS, Motion
 from tests.actors.face.ditto.golden import Arrays, close, files, golden, unread
 
@@ -103,7 +103,8 @@ def test_a_fade_may_end_in_the_first_picture() -> None:
 
 def test_motion_of_a_larger_character_is_larger() -> None:
     source, driving, first, given = people()
-    wish = Controls(gain=scaled_gain(1.3, source))
+    larger = 1.3 / float(source.scale[0, 0])
+    wish = Controls(gain=dict.fromkeys(("exp", "pitch", "yaw", "roll"), larger))
     close(vector.keypoints(drive(source, driving, first, wish)), given["xd_kp_image_ch_scale"])
 
 
@@ -156,14 +157,18 @@ def test_every_frame_hears_its_own_stretch_of_sound() -> None:
     assert heard == ranges
 
 
+def emotions(*chosen: tuple[int, ...]) -> np.ndarray:
+    return np.stack([condition.emotion(*labels) for labels in chosen])
+
+
 CONDITIONS: dict[str, tuple[Callable[[Arrays], np.ndarray], str, int]] = {
-    "out_img_emo4_idx0": (lambda _: condition.emotions([4]), "one", 0),
-    "out_img_emo3_idxm10": (lambda _: condition.emotions([3]), "one", -10),
-    "out_img_emo_3_4_idx5": (lambda _: condition.emotions([(3, 4)]), "one", 5),
-    "out_img_emolist_idxm3": (lambda _: condition.emotions([4, (3, 4), 0]), "one", -3),
+    "out_img_emo4_idx0": (lambda _: emotions((4,)), "one", 0),
+    "out_img_emo3_idxm10": (lambda _: emotions((3,)), "one", -10),
+    "out_img_emo_3_4_idx5": (lambda _: emotions((3, 4)), "one", 5),
+    "out_img_emolist_idxm3": (lambda _: emotions((4,), (3, 4), (0,)), "one", -3),
     "out_vid_emoarr_idxm5": (lambda given: given["emo_array"], "seven", -5),
     "out_vid_emoarr_idx9": (lambda given: given["emo_array"], "seven", 9),
-    "out_vid_f0_idx9": (lambda _: condition.emotions([4]), "first of seven", 9),
+    "out_vid_f0_idx9": (lambda _: emotions((4,)), "first of seven", 9),
 }
 
 

@@ -21,7 +21,7 @@ def test_a_chunk_is_the_same_to_the_last_bit_however_the_reply_was_cut() -> None
     wave = np.random.default_rng(3).standard_normal(2 * RATE).astype(np.float32) / 8
     whole = Sound(0, wave)
     for frame in (10, 15, 20):
-        start, end = frame * FRAME - audio.CHUNK_PAST, frame * FRAME + audio.CHUNK_REACH
+        start, end = frame * FRAME - 2_904, frame * FRAME + audio.CHUNK_REACH
         assert np.array_equal(audio.chunk(Sound(start, wave[start:end]), frame), audio.chunk(whole, frame))
         less = Sound(start, wave[start : end - 4])
         assert not np.array_equal(audio.chunk(less, frame), audio.chunk(whole, frame)), "all of it is heard"

@@ -13,6 +13,7 @@ from actors.face.ditto.motion.condition import emotion
 from actors.face.ditto.plan import DEFAULT, Plan
 from actors.face.ditto.reply import LEAST, Mind, TooLittleSound
 from streaming.media import FRAME
+from tests.actors.face.ditto.moving import up_to
 
 MIND = Mind(np.zeros(265), emotion(4)[None], np.ones((1, 2)), np.zeros((1, 6)), np.zeros(63))
 SILENCE = np.full((5, 1024), -1.0)
@@ -39,7 +40,7 @@ class Stage:
         self, frame: int, memory: Memory, frames: int, total: int | None, plan: Plan = DEFAULT, more: int = 0
     ) -> Memory:
         sound = Sound(0, np.zeros(frames * FRAME + more, np.float32))
-        return reply.up_to(frame, memory, sound, total, plan, memory.track.windows, 7, MIND, self.hear, self.move)
+        return up_to(frame, memory, sound, total, plan, memory.track.windows, 7, MIND, self.hear, self.move)
 
 
 def begun(frame: int = 0) -> Memory:

@@ -71,7 +71,7 @@ def test_a_cache_that_is_broken_or_cannot_be_written_costs_time_only(
         raise OSError(28, "No space left on device")
 
     path.unlink()
-    monkeypatch.setattr("actors.tts.xtts.speakers.os.replace", full)
+    monkeypatch.setattr("actors.files.os.replace", full)
     assert torch.equal(Speakers(loaded, CPU).find(anna).prompt, first.prompt)
     assert sorted(file.suffix for file in voices.own_folder().iterdir()) == [".json", ".pcm"], (
         "and nothing half-written"
