@@ -26,8 +26,10 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet", "-c", "
 
 
 def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a command says, run in the checkout with these variables besides."""
-    told = {**os.environ, **environment}
+    """What a command says, run in the checkout with these variables besides; it hears nothing of what other tests of
+    this process have told Ray.
+    """
+    told = {**{name: value for name, value in os.environ.items() if not name.startswith("RAY_")}, **environment}
     return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, env=told)
 
 

@@ -14,9 +14,10 @@ import sys
 import pytest
 
 from serve_app.client import connect
+from serve_app.ports import free_port
 from serve_app.units import Picture, Sound, State, Text
 from tests.cluster.paths import PATHS, ROOT
-from tests.system.service import free_port, running
+from tests.system.service import running
 
 pytestmark = [pytest.mark.system]
 
