@@ -169,16 +169,22 @@ def connect(application: str, deployment: str | None = None) -> DeploymentHandle
     return serve.get_deployment_handle(deployment or application, application, _check_exists=False)
 
 
-def running(application: str) -> int | None:
-    """Replicas of an application's deployments that run; None if nobody knows. Asks the controller, so it blocks."""
+def replicas() -> dict[str, int] | None:
+    """Replicas that run, by application; None if nobody knows. Asks the controller, so it blocks."""
     try:
-        found = serve.status().applications.get(application)
+        found = serve.status().applications
     except (RayError, RayServeException, TimeoutError):  # the controller itself is starting anew
         return None
-    if found is None:
-        return None
-    states = [state for deployment in found.deployments.values() for state in deployment.replica_states.items()]
-    return sum(count for state, count in states if state == "RUNNING")
+    states = {
+        name: [state for one in told.deployments.values() for state in one.replica_states.items()]
+        for name, told in found.items()
+    }
+    return {name: sum(count for state, count in both if state == "RUNNING") for name, both in states.items()}
+
+
+def running(application: str) -> int | None:
+    """Replicas of one application that run; None if nobody knows. Asks the controller, so it blocks."""
+    return (replicas() or {}).get(application)
 
 
 async def woken(handle: DeploymentHandle) -> None:

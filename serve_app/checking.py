@@ -15,14 +15,15 @@ import yaml
 
 from serve_app.app import choices
 from serve_app.errors import UserError
-from serve_app.placement import missing
-from serve_app.placing import fitting
+from serve_app.placement import POLICY, missing
+from serve_app.placing import fitting, growing
 from serve_app.placing.parts import (
     Faults,
     Map,
     applications_of,
     deployments_of,
     is_number,
+    is_whole,
     listed,
     most_replicas,
     of_application,
@@ -78,7 +79,7 @@ def faults(config: Any, gpus: int | None = None) -> list[str]:
     found += _names(config)
     settings = _settings(config, found)
     if settings:
-        found += [*_of_the_profile(config, settings)]
+        found += [*_of_the_profile(config, settings), *_growth(config, settings)]
         gpus = settings.ray.num_gpus if gpus is None else gpus
     found += [*_ports(config, settings)]
     if gpus is not None:
@@ -157,6 +158,35 @@ def _of_the_profile(config: Map, settings: Settings) -> Faults:
                     f"{where}.deployments[0].num_replicas: {replicas} gateways cannot share SQLite; write 1, or set"
                     " AVATAR_STORE__URL to postgresql://..."
                 )
+
+
+def _growth(config: Map, settings: Settings) -> Faults:
+    places: dict[str, str] = {}
+    served: dict[str, growing.Growing] = {}
+    for where, application in applications_of(config):
+        for k, deployment in enumerate(deployments_of(application)):
+            name = str(deployment.get("name"))
+            if name not in NAMES:
+                continue
+            scaled = deployment.get("autoscaling_config")
+            scaled = scaled if isinstance(scaled, Mapping) else {}
+            least, most = scaled.get("min_replicas"), most_replicas(deployment)
+            each, conversations = _told(scaled.get("policy"))
+            sessions = 0 if name == "gateway" else settings.ray.share(name).sessions
+            places[name] = f"{where}.deployments[{k}].autoscaling_config"
+            served[name] = growing.Growing(least if is_whole(least) else most, most, sessions, each, conversations)
+    for name, place in places.items():
+        if wrong := growing.fault(served, name, settings.gateway.sessions):
+            yield f"{place}: {wrong}"
+
+
+def _told(policy: Any) -> tuple[float, bool]:
+    """What our policy is told that a replica carries, and whether in conversations; 0 if it is not ours."""
+    kwargs = policy.get("policy_kwargs") if isinstance(policy, Mapping) else None
+    if not isinstance(kwargs, Mapping) or policy.get("policy_function") != POLICY:
+        return 0.0, False
+    each = kwargs.get("each")
+    return (each if is_number(each) and each > 0 else 0.0), kwargs.get("conversations") is True
 
 
 def _ports(config: Map, settings: Settings | None) -> Faults:

@@ -339,7 +339,7 @@ def _add_plan(commands: _Commands) -> None:
     many.add_argument("--stay", type=float, default=300, metavar="S", help="mean length of a conversation (300)")
     many.add_argument("--cold", type=float, default=180, metavar="S", help="until a new machine serves (180)")
     many.add_argument("--spot", type=float, default=0, metavar="SHARE", help="of the machines lost in an hour (0)")
-    many.add_argument("--each", type=float, metavar="N", help="speaking sessions of one, for the policy that adds more")
+    many.add_argument("--each", type=float, metavar="N", help="conversations of one, for the policy that adds more")
     many.add_argument("--price", type=float, metavar="P", help="of a machine's hour")
     many.add_argument("--plot", type=Path, metavar="FILE.svg", help="sessions and machines over the time")
     _profile(command)

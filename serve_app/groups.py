@@ -276,8 +276,11 @@ class Share(BaseModel):
     gpus: float = Field(default=0.0, ge=0)
     """Of one GPU, for each replica. Bookkeeping only: it limits nothing."""
     cpus: float = Field(default=0.0, ge=0)
+    sessions: int = Field(default=0, ge=0)
+    """Conversations that one replica carries; 0: nobody knows, and it limits nothing. By this number, and no other,
+    the gateways let people in and the stage grows."""
     ongoing: int = Field(default=8, ge=1)
-    """Calls at once on a replica."""
+    """Calls at once on a replica: a bound on what waits there, no measure of what it carries."""
     queued: int = Field(default=32, ge=1)
     """Calls that wait at a caller before it is told that the stage is busy."""
     meanwhile: str = ""
@@ -336,6 +339,8 @@ class Cluster(BaseModel):
     @model_validator(mode="after")
     def _fractions_fit(self) -> Self:
         """Ray waits for ever, and says nothing, when more is booked than there is."""
+        if self.gateway.sessions:
+            raise ValueError("ray.gateway.sessions limits nothing; write gateway.sessions")
         shares = {name: self.share(name) for name in self.deployed()}
         booked = sum(share.gpus * share.largest for share in shares.values())
         if not self.address and booked > self.num_gpus + 1e-9:

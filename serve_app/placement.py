@@ -7,6 +7,7 @@ This file knows no Ray: cluster.py deploys with the same options, checking.py re
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from actors.tracing import ENDPOINT
 from serve_app.app import NO_FACE, choices
 from serve_app.files import whole
 from serve_app.groups import Share
+from serve_app.room import elastic
 from serve_app.scaling import RULES
 from serve_app.settings import DEFAULT, Settings, load
 
@@ -41,7 +43,7 @@ def options(settings: Settings, name: str) -> dict[str, Any]:
     """The Serve options of a deployment, whether it is deployed by us or by ``serve deploy``."""
     share = settings.ray.share(name)
     common = {
-        **_count(name, share),
+        **_count(settings, name, share),
         "max_ongoing_requests": share.ongoing,
         "max_queued_requests": share.queued,
         "graceful_shutdown_wait_loop_s": 0.2,
@@ -58,28 +60,31 @@ def options(settings: Settings, name: str) -> dict[str, Any]:
     return {**common, **drain, "max_surge_percent": 100}  # the new one listens before the old one stops
 
 
-def _count(name: str, share: Share) -> dict[str, Any]:
-    if not share.most:
+def _count(settings: Settings, name: str, share: Share) -> dict[str, Any]:
+    """A number, or bounds and our policy; always the policy for a gateway that has to tell it who wants to talk."""
+    if not (share.most or (name == "gateway" and elastic(settings))):
         return {"num_replicas": share.replicas}
     return {
         "num_replicas": "auto",
         "autoscaling_config": {
             "min_replicas": share.replicas,
             "initial_replicas": share.replicas,
-            "max_replicas": share.most,
+            "max_replicas": share.largest,
             "metrics_interval_s": 1.0,  # called deprecated, but Ray 2.60 looks at nothing else
             "look_back_period_s": 2.0,
             "upscale_delay_s": 0.0,  # the policy waits by itself
             "downscale_delay_s": 0.0,
             "aggregation_function": "max",
-            "policy": {"policy_function": POLICY, "policy_kwargs": {"kind": name, "each": _each(name, share)}},
+            "policy": {"policy_function": POLICY, "policy_kwargs": {"kind": name, **_each(settings, name, share)}},
         },
     }
 
 
-def _each(name: str, share: Share) -> float:
-    """Load that a replica carries: its calls at once; of the gateway its sockets, which are no calls."""
-    return RULES[name].each if name == "gateway" else share.ongoing
+def _each(settings: Settings, name: str, share: Share) -> dict[str, Any]:
+    """Load that a replica carries: conversations, or calls where nobody knows; of the gateway its sockets."""
+    if name == "gateway":
+        return {"each": min(RULES[name].each, settings.gateway.sessions or math.inf)}
+    return {"each": share.sessions, "conversations": True} if share.sessions else {"each": share.ongoing}
 
 
 def _routed(name: str, share: Share) -> dict[str, Any]:

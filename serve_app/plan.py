@@ -15,6 +15,7 @@ from typing import Any
 from serve_app.errors import UserError
 from serve_app.files import whole
 from serve_app.gateway.admission import Limits
+from serve_app.room import part
 from serve_app.settings import Settings, load
 from serve_app.simulation import fleet
 from serve_app.simulation.costs import COSTS, House, house, read
@@ -102,11 +103,12 @@ def wished(settings: Settings, chosen: argparse.Namespace) -> Wish:
         if not least <= (given := getattr(chosen, name)) <= most:
             raise UserError(f"--{name} may be {least:g} to {most:g}, not {given:g}")
     if chosen.each is not None and not 0 < chosen.each < float("inf"):
-        raise UserError(f"--each is {chosen.each:g}; write how many avatars that speak a machine carries")
+        raise UserError(f"--each is {chosen.each:g}; write how many conversations a machine carries")
     ray = settings.ray
     kind = "gpu" if "face" in ray.together else "face"
-    each = ray.share(kind).ongoing * ray.share(kind).largest if chosen.each is None else chosen.each
-    limits = Limits(settings.gateway.sessions, settings.gateway.speaking, settings.gateway.late)
+    room = part(settings, lambda name: ray.share(name).largest)
+    limits = Limits(room, settings.gateway.speaking, settings.gateway.late)
+    each = chosen.each or limits.sessions or ray.share(kind).ongoing * ray.share(kind).largest
     return Wish(chosen.sessions, chosen.hours, chosen.stay, chosen.cold, chosen.spot, kind, each, limits, Habits())
 
 
@@ -142,9 +144,9 @@ def of_day(profile: str, wish: Wish, day: Day, price: float | None) -> list[str]
     if day.gone > MANY_REFUSED * day.came:
         lines += [
             "",
-            f"many give up: machines are full before the policy, which counts {wish.each:g} speaking sessions",
+            f"many give up: the policy counts {wish.each:g} conversations a machine, and more come while one starts"
+            f" ({wish.cold_s:g} s) than the others have places for; try a smaller --each or --cold",
         ]
-        lines[-1] += " a machine, adds one; try a smaller --each, and set ray.face.ongoing to it"
     return lines
 
 

@@ -27,6 +27,7 @@ from serve_app.gateway.server import event_loop, idle_clip, port_of_ours, server
 from serve_app.instruments import Instruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
+from serve_app.room import alone
 from serve_app.settings import Settings, load
 from serve_app.traces import usable
 
@@ -79,7 +80,7 @@ async def _local(settings: Settings, say: Say) -> None:
             stages,
             settings.reporting_pace(),
             settings.driving(),
-            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking, settings.gateway.late)),
+            Admission(instruments, Limits(alone(settings), settings.gateway.speaking, settings.gateway.late)),
             archive=kept,
             cast=cast,
             tracing=usable(settings.tracing.endpoint),

@@ -1,16 +1,24 @@
 """How many replicas are wanted, worked out from our own numbers: pure policies, and the shape in which Ray asks them.
 
-Ray counts calls. What people notice are speaking sessions, pictures that come late, waits before a stage begins, and
-sockets. A policy is a function of the samples so far, so every story of a load is a test. This file knows no Ray: the
-controller imports ``Policy`` by its name and asks it ten times a second.
+Ray counts calls. A stage of which it is known how many conversations a replica carries (``ray.NAME.sessions``) grows
+with the conversations and with those who were turned away, in the unit and at the number by which the gateways let
+people in (room.py): so more is wanted before anybody has to be sent away, and whoever was is not forgotten. Others
+grow with their calls. Waits and late pictures bring one more in either case. A policy is a function of the samples so
+far, so every story of a load is a test. This file knows no Ray: the controller imports ``Policy`` by its name and asks
+it ten times a second.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Protocol
+
+FULL, CALM = 0.8, 0.6
+"""Share of what a replica carries past which one more is wanted, and below which one fewer must leave the rest."""
 
 EVERY_S = 1.0
 """Samples are kept so far apart: Ray asks more often than anything changes."""
@@ -25,13 +33,20 @@ class Sample:
     replicas: int
     """That are there or on their way."""
     load: float = 0.0
-    """Speaking sessions (the face), calls (recognition, voice, language) or sockets (the gateway), of all replicas."""
+    """Conversations and those turned away, calls, or sockets (the gateway), of all replicas."""
+    calls: float | None = None
+    """Calls under way, where ``load`` counts something else: a page that is left open keeps nothing awake."""
     wait_s: float = 0.0
     """Longest wait of a call for its first answer."""
     late_s: float = -math.inf
     """The worst call's time past its deadline, in seconds; below 0 it is slack."""
     queued: float = 0.0
     """Calls that wait at callers for a replica."""
+
+    @property
+    def stirs(self) -> bool:
+        """Whether anybody calls."""
+        return bool((self.load if self.calls is None else self.calls) or self.queued)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +56,9 @@ class Rule:
     name: str
     each: float = 8.0
     """Load that one replica carries."""
-    full: float = 0.8
+    full: float = FULL
     """Share of ``each`` past which one more is wanted..."""
-    calm: float = 0.6
+    calm: float = CALM
     """...and below which the remaining ones must stay before one is given up."""
     wait_s: float = math.inf
     """Longest wait before one more is wanted."""
@@ -76,14 +91,23 @@ def wanted(samples: Sequence[Sample], rule: Rule, least: int, most: int) -> int:
     """
     now = samples[-1]
     if now.replicas == 0:
-        return _bounded(1 if now.queued or now.load else 0, least, most)
-    more = [_need(sample, rule, rule.full) for sample in _window(samples, rule.up_s)]
-    if more and min(more) > now.replicas:
-        return _bounded(min(more), least, most)
-    fewer = [_need(sample, rule, rule.calm) for sample in _window(samples, rule.down_s)]
-    if fewer and max(fewer) < now.replicas:
-        return _bounded(max(fewer) or _last(samples, rule), least, most)
-    return _bounded(now.replicas, least, most)
+        return _bounded(int(now.stirs), least, most)
+    more = min((_need(sample, rule, rule.full) for sample in _window(samples, rule.up_s)), default=0)
+    if more > now.replicas or now.replicas <= least:
+        return _bounded(max(more, now.replicas), least, most)
+    return _bounded(_fewer(samples, rule), least, most)
+
+
+def _fewer(samples: Sequence[Sample], rule: Rule) -> int:
+    """How many are enough; as many as there are if the patience is not over."""
+    now, needed = samples[-1].replicas, 0
+    for sample in _window(samples, rule.down_s):
+        needed = max(needed, _need(sample, rule, rule.calm))
+        if needed >= now > 1:
+            return now
+    if samples[-1].at - samples[0].at < rule.down_s:
+        return now
+    return needed if needed > 1 else _last(samples, rule)
 
 
 def _need(sample: Sample, rule: Rule, share: float) -> int:
@@ -95,17 +119,22 @@ def _need(sample: Sample, rule: Rule, share: float) -> int:
     return carried
 
 
-def _window(samples: Sequence[Sample], seconds: float) -> list[Sample]:
-    """The samples of the last ``seconds``; none while they do not reach back so far."""
+def _window(samples: Sequence[Sample], seconds: float) -> Iterator[Sample]:
+    """The samples of the last ``seconds``, newest first; none while they do not reach back so far."""
     begin = samples[-1].at - seconds
-    if samples[0].at > begin:
-        return []
-    return [sample for sample in samples if sample.at >= begin]
+    if samples[0].at <= begin:
+        yield from takewhile(lambda sample: sample.at >= begin, reversed(samples))
 
 
 def _last(samples: Sequence[Sample], rule: Rule) -> int:
-    quiet = _window(samples, rule.zero_s)
-    return 0 if quiet and not any(sample.load or sample.queued for sample in quiet) else 1
+    """Whether the last one stays: somebody called, or nobody can have been missed yet."""
+    waited = samples[-1].at - samples[0].at >= rule.zero_s
+    return int(not waited or any(sample.stirs for sample in _window(samples, rule.zero_s)))
+
+
+def grows_at(each: float, replicas: int, full: float = FULL) -> int:
+    """The smallest whole load at which more than ``replicas`` are wanted; ``each``: load that one carries."""
+    return math.floor(each * full * replicas + 1e-9) + 1
 
 
 def _bounded(count: int, least: int, most: int) -> int:
@@ -126,13 +155,36 @@ class Context(Protocol):
     current_time: float | None
 
 
+class Board:
+    """How many want to talk: written by the gateway's policy, read by those of the stages. One in a controller."""
+
+    def __init__(self) -> None:
+        self._demand, self._at = 0.0, -math.inf
+
+    def write(self, demand: float, at: float) -> None:
+        """Conversations, and the last minute's knocks for which nobody was let in."""
+        self._demand, self._at = demand, at
+
+    def read(self, at: float) -> float:
+        """What was written last; 0 if that is too long ago to be true."""
+        return self._demand if at - self._at <= BOARD_S else 0.0
+
+
+BOARD_S = 30.0
+"""A gateway that tells nothing for so long is counted as empty; Serve replaces it sooner."""
+
+_BOARD = Board()
+
+
 class Policy:
     """One deployment's policy, as a Serve config names it: ``policy_function: serve_app.scaling:Policy``."""
 
-    def __init__(self, kind: str, each: float) -> None:
-        """``kind``: a name out of RULES; ``each``: load that one replica carries."""
+    def __init__(self, kind: str, each: float, conversations: bool = False, board: Board = _BOARD) -> None:
+        """``kind``: a name out of RULES; ``each``: load that one replica carries, in conversations or else in calls."""
         self._rule = replace(RULES[kind], each=each)
-        self._kept: list[Sample] = []
+        self._conversations = conversations
+        self._board = board
+        self._kept: deque[Sample] = deque()
 
     def __call__(self, context: Context) -> tuple[int, dict[str, Any]]:
         """The number of replicas, and no state of ours."""
@@ -141,8 +193,10 @@ class Policy:
             return context.target_num_replicas, {}
         samples = [*self._kept, sample]
         if not self._kept or sample.at - self._kept[-1].at >= EVERY_S:
+            self._kept.append(sample)
             oldest = sample.at - max(self._rule.down_s, self._rule.zero_s) - EVERY_S
-            self._kept = [kept for kept in samples if kept.at >= oldest]
+            while self._kept[0].at < oldest:
+                self._kept.popleft()
         least, most = context.capacity_adjusted_min_replicas, context.capacity_adjusted_max_replicas
         return wanted(samples, self._rule, least, most), {}
 
@@ -150,12 +204,19 @@ class Policy:
         """None until a replica has reported: missing numbers are no reason to change anything."""
         told = context.aggregated_metrics or {}
         at, replicas = context.current_time or 0.0, context.target_num_replicas
+        if PEOPLE in told:
+            self._board.write(sum(sum(told.get(name, {}).values()) for name in (PEOPLE, TURNED_AWAY)), at)
         if not replicas:
             return Sample(at, 0, queued=context.total_num_requests)
         if not told.get("load"):
             return None
+        calls = sum(told["load"].values())
+        load = max(calls, self._board.read(at)) if self._conversations else calls
         worst = {name: max(told.get(name, {}).values(), default=unknown) for name, unknown in _UNKNOWN.items()}
-        return Sample(at, replicas, sum(told["load"].values()), worst["wait_s"], worst["late_s"])
+        return Sample(at, replicas, load, calls, worst["wait_s"], worst["late_s"])
 
+
+PEOPLE, TURNED_AWAY = "people", "turned_away"
+"""What a gateway reports beside its sockets: its conversations, and how often it turned somebody away lately."""
 
 _UNKNOWN = {"wait_s": 0.0, "late_s": -math.inf}

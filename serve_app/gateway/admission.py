@@ -3,7 +3,8 @@
 Three things are watched: conversations, avatars that speak at this moment, and whether the pictures of those who are
 here still come before their sound. All of them are read off what is recorded anyway: an Admission stands before the
 instruments. It is told no client's name. Whoever was cut off comes back even when it is full, as far as a fifth over
-the limits.
+the limits. Those who are turned away are counted for a minute: they would talk now, and what makes the service grow
+must know (serve_app/scaling.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
@@ -25,6 +26,11 @@ BACK = "back"
 """Query parameter of a client that was cut off."""
 ROOM_FOR_THOSE_BACK = 1.2
 RETRY_FULL_S, RETRY_LATE_S = 15, 10
+AWAY_S = 60
+"""How long each knock counts for which nobody was let in. Whoever is turned away knocks three times, or so, or gives
+up, and would have talked for minutes: simulated, a load of three times the room is known best so."""
+MOST_AWAY = 1000
+"""Most that are counted who were turned away: a bound, far above what any service grows by at once."""
 WINDOW_S = 10
 LATE_MOST = 0.02
 LATE_LEAST = 50
@@ -62,9 +68,12 @@ class Admission:
 
     def __init__(self, onward: Recording, limits: Limits = Limits(), now: Callable[[], float] = time.monotonic) -> None:
         self._onward = onward
-        self._limits = limits
+        self.limits = limits
+        """May be set anew at any time: those that are here stay."""
         self._now = now
         self._levels = {"avatar_sessions_active": 0.0, "avatar_sessions_speaking": 0.0}
+        self._away: deque[float] = deque(maxlen=MOST_AWAY)
+        """When each of those knocks is forgotten."""
         self._seconds: deque[list[int]] = deque(maxlen=WINDOW_S)
         """Of the newest seconds in which pictures were sent: which one, messages, and how many of them were late."""
 
@@ -89,12 +98,30 @@ class Admission:
         """That are under way."""
         return int(self._levels["avatar_sessions_active"])
 
+    @property
+    def turned_away(self) -> int:
+        """Knocks of the last minute for which nobody was let in."""
+        while self._away and self._away[0] <= self._now():
+            self._away.popleft()
+        return len(self._away)
+
+    def limit(self, sessions: int) -> None:
+        """From now on so many conversations at once; 0 is no limit."""
+        self.limits = replace(self.limits, sessions=sessions)
+
+    def knock(self, *, back: bool = False) -> Busy | None:
+        """``refusal``, told to somebody who wants to begin; it is remembered."""
+        busy = self.refusal(back=back)
+        if busy:
+            self._away.append(self._now() + AWAY_S)
+        return busy
+
     def refusal(self, *, back: bool = False) -> Busy | None:
         """Why nobody may begin now; None lets somebody in. ``back``: it was here a moment ago."""
         room = ROOM_FOR_THOSE_BACK if back else 1.0
-        if self._full("avatar_sessions_active", self._limits.sessions * room):
+        if self._full("avatar_sessions_active", self.limits.sessions * room):
             return Busy("every conversation that this service can hold is taken", RETRY_FULL_S)
-        if self._full("avatar_sessions_speaking", self._limits.speaking * room):
+        if self._full("avatar_sessions_speaking", self.limits.speaking * room):
             return Busy("as many avatars speak as this service can draw", RETRY_LATE_S)
         if not back and self._levels["avatar_sessions_active"] > 0 and self._late():
             return Busy("this service cannot keep up at the moment", RETRY_LATE_S)
@@ -102,7 +129,7 @@ class Admission:
 
     async def refused(self, socket: WebSocket) -> bool:
         """Turn a client away if it is full, each in the way that it can read; True if that was done."""
-        busy = self.refusal(back=BACK in socket.query_params)
+        busy = self.knock(back=BACK in socket.query_params)
         if busy is None:
             return False
         self.record("avatar_sessions_rejected_total", 1, {"reason": "busy"})
@@ -121,4 +148,4 @@ class Admission:
         since = self._now() - WINDOW_S
         newest = [second for second in self._seconds if second[0] >= since]
         sent, late = sum(second[1] for second in newest), sum(second[2] for second in newest)
-        return sent >= LATE_LEAST and late > sent * self._limits.late
+        return sent >= LATE_LEAST and late > sent * self.limits.late

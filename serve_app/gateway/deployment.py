@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 import uvicorn
 from ray import serve
 
+from actors.handles import replicas
 from actors.lines import OURS, write
 from actors.measuring import Measures
 from serve_app.app import remote_stages
@@ -29,6 +30,8 @@ from serve_app.gateway.server import idle_clip, server_config, shared_socket
 from serve_app.instruments import RayInstruments
 from serve_app.keeper import archive
 from serve_app.persona import cast_of
+from serve_app.room import Room
+from serve_app.scaling import PEOPLE, TURNED_AWAY
 from serve_app.settings import Settings
 from serve_app.traces import usable
 
@@ -56,11 +59,14 @@ class GatewayReplica:
         self._drain_s = settings.gateway.drain_s
         stages, instruments = remote_stages(settings), RayInstruments()
         self._measures = Measures(instruments.record, [stages.listener])
+        limits = Limits(speaking=settings.gateway.speaking, late=settings.gateway.late)
+        admission = Admission(instruments, limits)
+        room = Room(settings, admission.limit, replicas)
         house = self._house = House(
             stages,
             settings.reporting_pace(),
             settings.driving(),
-            Admission(instruments, Limits(settings.gateway.sessions, settings.gateway.speaking, settings.gateway.late)),
+            admission,
             archive=kept,
             cast=cast_of(settings),
             tracing=usable(settings.tracing.endpoint),
@@ -73,6 +79,8 @@ class GatewayReplica:
             while not server.started:
                 self.check_health()
                 await asyncio.sleep(_POLL_S)
+        self._watching = asyncio.create_task(room.watch(), name="room")
+        self._open.callback(self._watching.cancel)
         self._server = server
 
     def check_health(self) -> None:
@@ -82,8 +90,13 @@ class GatewayReplica:
             raise RuntimeError("the gateway's web server has ended") from self._serving.exception()
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """What Serve gives to our policy: connections that are open."""
-        return {"load": float(len(self._server.server_state.connections)) if self._server else 0.0}
+        """What Serve gives to our policies: open connections, conversations, and those turned away lately."""
+        admission = self._house.admission
+        return {
+            "load": float(len(self._server.server_state.connections)) if self._server else 0.0,
+            PEOPLE: float(admission.conversations),
+            TURNED_AWAY: float(admission.turned_away),
+        }
 
     async def __del__(self) -> None:  # type: ignore[misc]  # Serve awaits it
         """Take no new client, let each go when its reply is over, then end. A half-made replica has no server."""

@@ -1,7 +1,8 @@
 """Many machines and very many people: who comes, who is let in, what is added and lost, what it costs.
 
+A cluster: gateways that take their parts of the room (serve_app/room.py), and machines with the stages of a profile.
 How long people wait on a machine with so many others is taken from the simulation of one (talking.py). What is added
-and given up is decided by the policy that Ray asks (serve_app/scaling.py), who is let in by the gateway's own rule
+and given up is decided by the policies that Ray asks (serve_app/scaling.py), who is let in by the gateway's own rule
 (serve_app/gateway/admission.py): the same code, on the clock of this simulation. Pure: the same seed, the same day.
 """
 
@@ -16,13 +17,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serve_app.gateway.admission import Admission, Limits
-from serve_app.scaling import Policy
+from serve_app.room import share
+from serve_app.scaling import PEOPLE, RULES, TURNED_AWAY, Board, Policy
 from serve_app.simulation.talking import Habits, Unrecorded
 
 TRIES = 3
 """How often somebody asks to be let in before giving up."""
-DRAIN_S = 600.0
-"""Longest that a machine which is given up waits for its people; they are then taken over by another."""
+HASHED = 3
+"""Machines that a conversation may come to, the emptiest first: its own, and those that stand in (placement.py)."""
+TICK_S = 3.0
+"""Between two questions to the policies: as long as the shortest patience of any."""
+LOOK_S = 10.0
+"""Between two looks at how many people come: it changes."""
 NIGHT = 0.3
 """Share of the height at which the time begins and ends."""
 LATE_PICTURES = 50
@@ -45,9 +51,9 @@ class Wish:
     kind: str = "face"
     """Deployment whose policy is asked, out of serve_app.scaling.RULES."""
     each: float = 2.0
-    """Speaking sessions that a machine carries, as the policy is told."""
+    """Conversations that a machine carries, as the policy is told."""
     limits: Limits = field(default_factory=Limits)
-    """Of the gateway of one machine."""
+    """What one machine carries; the gateways share what all of them do."""
     habits: Habits = field(default_factory=Habits)
 
 
@@ -61,6 +67,9 @@ class Moment:
     """That are there or on their way: all of them are paid for."""
     gone: int
     """People who gave up so far."""
+    came: int = 0
+    refused: int = 0
+    """Both so far, as a day has them."""
 
 
 @dataclass(slots=True)
@@ -90,16 +99,24 @@ class Day:
 class _Machine:
     """One of them."""
 
-    __slots__ = ("admission", "closed", "people", "ready", "speaking")
+    __slots__ = ("open", "people")
+
+    def __init__(self) -> None:
+        self.people: set[int] = set()
+        self.open = False
+
+
+class _Door:
+    """A gateway."""
+
+    __slots__ = ("admission", "people")
 
     def __init__(self, limits: Limits, now: Any) -> None:
         self.admission = Admission(Unrecorded(), limits, now)
-        self.people: set[int] = set()
-        self.speaking = 0
-        self.ready = self.closed = False
+        self.people = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Context:
     """What the policy reads of Ray's; see serve_app.scaling.Context."""
 
@@ -124,12 +141,16 @@ class Fleet:
         self._count = 0
         self._machines: set[_Machine] = set()
         self._open: list[_Machine] = []
+        self._doors: list[_Door] = []
+        self._in: dict[int, _Door] = {}
+        """Person -> gateway."""
         self._at: dict[int, _Machine] = {}
         """Person -> machine."""
         self._until: dict[int, float] = {}
         """Person -> when it goes."""
-        self._speaking = 0
-        self._policy = Policy(wish.kind, wish.each)
+        board = Board()
+        self._gateways = Policy("gateway", RULES["gateway"].each, board=board)
+        self._policy = Policy(wish.kind, wish.each, conversations=True, board=board)
         self._target = max(1, math.ceil(wish.sessions * NIGHT / max(self._room(), 1)))
 
     def run(self) -> Day:
@@ -137,7 +158,8 @@ class Fleet:
         end = self._wish.hours * 3600
         for _ in range(self._target):
             self._order(0.0)
-        self._plan(0.0, self._arrive)
+        self._stand(1)
+        self._wait()
         self._plan(0.0, self._tick)
         collecting = gc.isenabled()
         gc.disable()  # nothing here refers in circles, and to look for that takes a sixth of the time
@@ -167,40 +189,45 @@ class Fleet:
 
     def _arrive(self) -> None:
         self.day.came += 1
-        self._enter(self.day.came, 1, back=False)
-        self._plan(self._chance.expovariate(self._rate()), self._arrive)
+        self._knock(self.day.came, 1)
+        self._wait()
 
-    def _enter(self, person: int, tries: int, *, back: bool) -> None:
-        """Knock at the emptier of two machines."""
-        machine = self._two()
-        busy = machine.admission.refusal(back=back) if machine else None
-        if machine is None or busy:
+    def _wait(self) -> None:
+        """For the next one. Nobody knows how long the last one has been gone, so a wait may begin anew at any time."""
+        gap = self._chance.expovariate(self._rate())
+        self._plan(min(gap, LOOK_S), self._arrive if gap <= LOOK_S else self._wait)
+
+    def _knock(self, person: int, tries: int) -> None:
+        """At the emptier of two gateways."""
+        door = min((self._one(self._doors) for _ in range(2)), key=lambda door: door.people)
+        busy = door.admission.knock()
+        if busy:
             self.day.refused += 1
             if tries < TRIES:
-                self._plan(busy.retry_s if busy else 10.0, self._knock, person, tries + 1, back)
+                self._plan(busy.retry_s, self._knock, person, tries + 1)
             else:
                 self.day.gone += 1
-                self._until.pop(person, None)
             return
-        self._at[person] = machine
+        self._in[person] = door
+        door.people += 1
+        door.admission.record("avatar_sessions_active", 1, {})
+        self.day.admitted += 1
+        self.day.height = max(self.day.height, len(self._in))
+        self._until[person] = self._now + self._chance.expovariate(1 / self._wish.stay_s)
+        self._place(person)
+
+    def _place(self, person: int) -> None:
+        """Its calls go to one machine, as long as that is there."""
+        if not self._open:  # its calls wait
+            self._plan(1.0, self._place, person)
+            return
+        machine = min((self._one(self._open) for _ in range(HASHED)), key=lambda machine: len(machine.people))
         machine.people.add(person)
-        machine.admission.record("avatar_sessions_active", 1, {})
-        self.day.height = max(self.day.height, len(self._at))
-        if back:
-            self.day.moved += 1
-        else:
-            self.day.admitted += 1
-            self._until[person] = self._now + self._chance.expovariate(1 / self._wish.stay_s)
+        self._at[person] = machine
         self._ask(person, machine)
 
-    def _knock(self, person: int, tries: int, back: bool) -> None:
-        self._enter(person, tries, back=back)
-
-    def _two(self) -> _Machine | None:
-        if not self._open:
-            return None
-        one, other = (self._open[int(self._chance.random() * len(self._open))] for _ in range(2))
-        return one if len(one.people) <= len(other.people) else other
+    def _one(self, among: Sequence[Any]) -> Any:
+        return among[int(self._chance.random() * len(among))]
 
     def _ask(self, person: int, machine: _Machine) -> None:
         if self._at.get(person) is not machine:  # it was lost meanwhile
@@ -217,7 +244,7 @@ class Fleet:
     def _speak(self, person: int, machine: _Machine) -> None:
         if self._at.get(person) is not machine:
             return
-        self._speaks(machine, 1)
+        self._speaks(person, 1)
         least, most = self._wish.habits.answers
         length = least + (most - least) * self._chance.random()
         self.day.spoken_s += length
@@ -225,91 +252,93 @@ class Fleet:
         if stalled > self._wish.limits.late:  # with less the rule turns nobody away, and telling it takes time
             for k in range(LATE_PICTURES):
                 slack = -1.0 if k < stalled * LATE_PICTURES else 1.0
-                machine.admission.record("avatar_deadline_slack_seconds", slack, {})
+                self._in[person].admission.record("avatar_deadline_slack_seconds", slack, {})
         self._plan(length * (1 + stalled), self._rest, person, machine)
 
     def _rest(self, person: int, machine: _Machine) -> None:
         if self._at.get(person) is not machine:
             return
-        self._speaks(machine, -1)
+        self._speaks(person, -1)
         least, most = self._wish.habits.rests
         self._plan(least + (most - least) * self._chance.random(), self._ask, person, machine)
 
-    def _speaks(self, machine: _Machine, more: int) -> None:
+    def _speaks(self, person: int, more: int) -> None:
         if self._wish.limits.speaking:  # else nobody asks for it, and telling it takes time
-            machine.admission.record("avatar_sessions_speaking", more, {})
-        machine.speaking += more
-        self._speaking += more
+            self._in[person].admission.record("avatar_sessions_speaking", more, {})
 
     def _leave(self, person: int, machine: _Machine) -> None:
         del self._at[person], self._until[person]
         machine.people.discard(person)
-        machine.admission.record("avatar_sessions_active", -1, {})
-        if machine.closed and not machine.people:
-            self._end(machine)
+        door = self._in.pop(person)
+        door.people -= 1
+        door.admission.record("avatar_sessions_active", -1, {})
 
     # ---- machines ------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        """Once a second: what the policy wants, and what is paid."""
-        load = {"load": {"all": float(self._speaking)}}
-        context = _Context(self._target, float(self._speaking), load, 1, 4 * self._wish.sessions, self._now)
-        wanted, _ = self._policy(context)
+        """What the policies want, what the gateways may let in, and what is paid."""
+        people, away = float(len(self._in)), float(sum(door.admission.turned_away for door in self._doors))
+        told = {"load": {"all": people}, PEOPLE: {"all": people}, TURNED_AWAY: {"all": away}}
+        most = 4 * self._wish.sessions
+        doors, _ = self._gateways(_Context(len(self._doors), 0.0, told, 1, most, self._now))
+        self._stand(doors)
+        wanted, _ = self._policy(_Context(self._target, 0.0, {"load": {"all": 0.0}}, 1, most, self._now))
         for _ in range(wanted - self._target):
             self._order(self._wish.cold_s * self._chance.uniform(0.8, 1.2))
         if wanted < self._target:
             self._give_up(self._target - wanted)
         self._target = wanted
-        self.day.machine_s += len(self._machines)
-        self.day.most = max(self.day.most, len(self._machines))
-        if self._now % 60 < 1:
-            self.day.moments.append(Moment(self._now, len(self._at), len(self._machines), self.day.gone))
-        self._plan(1.0, self._tick)
+        day = self.day
+        day.machine_s += TICK_S * len(self._machines)
+        day.most = max(day.most, len(self._machines))
+        if self._now % 60 < TICK_S:
+            day.moments.append(Moment(self._now, len(self._in), len(self._machines), day.gone, day.came, day.refused))
+        self._plan(TICK_S, self._tick)
+
+    def _stand(self, doors: int) -> None:
+        """So many gateways, each with its part. They load no model, so they are there at once, and stay."""
+        while len(self._doors) < doors:
+            self._doors.append(_Door(Limits(), lambda: self._now))
+        ready, limits = max(len(self._open), 1), self._wish.limits
+        parts = (share(most * ready, len(self._doors)) for most in (limits.sessions, limits.speaking))
+        for door in self._doors:
+            door.admission.limits = Limits(*parts, limits.late)
 
     def _order(self, after: float) -> None:
-        machine = _Machine(self._wish.limits, lambda: self._now)
+        machine = _Machine()
         self._machines.add(machine)
         self._plan(after, self._ready, machine)
 
     def _ready(self, machine: _Machine) -> None:
-        if machine in self._machines and not machine.closed:
-            machine.ready = True
-            self._open.append(machine)
-            if self._wish.spot:
-                self._plan(self._chance.expovariate(self._wish.spot / 3600), self._lose, machine)
-
-    def _give_up(self, count: int) -> None:
-        """Those with the fewest people take nobody new, and go when they are empty."""
-        for machine in heapq.nsmallest(count, self._open, key=lambda machine: len(machine.people)):
-            self._open.remove(machine)
-            machine.closed = True
-            if machine.people:
-                self._plan(DRAIN_S, self._end, machine)
-            else:
-                self._end(machine)
-
-    def _end(self, machine: _Machine) -> None:
-        """Its people, if there are any left, go on at others."""
         if machine not in self._machines:
             return
+        machine.open = True
+        self._open.append(machine)
+        if self._wish.spot:
+            self._plan(self._chance.expovariate(self._wish.spot / 3600), self._lose, machine)
+
+    def _give_up(self, count: int) -> None:
+        """Those that are not there yet, then those with the fewest people."""
+        for machine in sorted(self._machines, key=lambda one: (one.open, len(one.people)))[:count]:
+            self._end(machine)
+
+    def _end(self, machine: _Machine) -> None:
+        """Its people go on at others: every call says all that it needs."""
         self._machines.discard(machine)
-        self._speaking -= machine.speaking
-        machine.speaking = 0
+        if machine.open:
+            self._open.remove(machine)
         for person in sorted(machine.people):
             del self._at[person]
-            self._plan(self._chance.uniform(0.1, 2.0), self._knock, person, 1, True)
+            self.day.moved += 1
+            self._plan(self._chance.uniform(0.1, 2.0), self._place, person)
         machine.people.clear()
 
     def _lose(self, machine: _Machine) -> None:
         """It is taken away; what replaces it is ordered at once."""
-        if machine not in self._machines:
-            return
-        if not machine.closed:
-            self._open.remove(machine)
-            machine.closed = True
+        if machine in self._machines:
+            self.day.lost += 1
+            self._end(machine)
             self._order(self._wish.cold_s * self._chance.uniform(0.8, 1.2))
-        self.day.lost += 1
-        self._end(machine)
 
 
 def simulate(wish: Wish, waits: Sequence[Sequence[float]], stalls: Sequence[float], seed: int) -> Day:

@@ -8,6 +8,8 @@ import pytest
 
 from actors.models import MODELS
 from actors.tts.polyglot import Polyglot
+from cluster.build import CONFIGS
+from serve_app import checking, placement, room
 from serve_app.app import checked, choices
 from serve_app.groups import Cluster
 from serve_app.settings import Settings, load, profiles
@@ -106,11 +108,39 @@ def test_caps_leave_the_engines_what_they_need(name: str) -> None:
 @pytest.mark.parametrize("name", ON_GPUS)
 def test_two_people_are_let_in_for_each_card_and_no_stage_turns_them_away(name: str) -> None:
     settings = load(name)
-    ray, most = settings.ray, settings.gateway.sessions
+    ray, most = settings.ray, room.part(settings, lambda name: settings.ray.share(name).largest)
     assert most == 2 * ray.num_gpus
     for stage in ("asr", "llm", "tts", "face"):
         share = ray.share("gpu" if stage in ray.together else stage)
         assert share.largest * share.ongoing >= most
+
+
+def growing(name: str, most: int, *stages: str) -> list[str]:
+    """Faults of growth where these stages of a profile may have so many replicas for each that they have now."""
+    ray = load(name).ray
+    shares = {one: {**ray.share(one).model_dump(), "most": most * ray.share(one).replicas} for one in stages}
+    found = checking.faults(placement.config(name, ray={**ray.model_dump(), **shares, "num_gpus": 64}))
+    return [sentence for sentence in found if "autoscaling_config:" in sentence]
+
+
+@pytest.mark.parametrize("name", ON_GPUS)
+@pytest.mark.parametrize("most", [2, 3, 8])
+def test_stages_of_gpus_grow_before_anybody_is_turned_away(name: str, most: int) -> None:
+    ray = load(name).ray
+    assert growing(name, most, *(stage for stage in ray.deployed() if ray.share(stage).gpus)) == []
+
+
+def test_a_stage_that_grows_alone_is_said_to_grow_in_vain() -> None:
+    """Two carry four, but recognition still carries two."""
+    [told] = growing("l4", 3, "face", "tts")[:1]
+    assert "with 2 it grows at 4 conversations, and the gateways let in what makes 2" in told
+
+
+@pytest.mark.parametrize("overlay", sorted(CONFIGS))
+def test_every_overlay_grows_before_anybody_is_turned_away(overlay: str) -> None:
+    profile, overrides = CONFIGS[overlay]
+    found = checking.faults(placement.config(profile, apart=True, **overrides), gpus=4)
+    assert [sentence for sentence in found if "autoscaling_config" in sentence] == []
 
 
 def test_one_l4_has_room_for_a_language_model_of_ones_own() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serve_app.scaling import RULES, Policy, Rule, Sample, wanted
+from serve_app.scaling import BOARD_S, PEOPLE, RULES, TURNED_AWAY, Board, Policy, Rule, Sample, grows_at, wanted
 
 RULE = Rule("tts", each=10, wait_s=0.4, up_s=3, down_s=20, zero_s=30)
 """One replica is full at 8, and is enough for at most 6."""
@@ -99,6 +99,23 @@ def test_every_deployment_has_a_rule_of_its_name() -> None:
     assert all(rule.calm < rule.full <= 1 for rule in RULES.values())
 
 
+@pytest.mark.parametrize("each", [1, 2, 3, 7, 30])
+def test_it_grows_at_the_load_that_it_says_and_not_before(each: int) -> None:
+    rule = replace(RULE, each=each)
+    for replicas in range(1, 9):
+        load = grows_at(each, replicas)
+        steady = [Sample(at, replicas, float(load)) for at in range(10)]
+        assert wanted(steady, rule, 1, 99) > replicas
+        assert wanted([replace(one, load=load - 1.0) for one in steady], rule, 1, 99) == replicas
+        assert load <= each * replicas, "before the last place is taken, or with it"
+
+
+def test_a_page_that_is_left_open_keeps_nothing_awake_but_what_is_awake_grows_with_it() -> None:
+    told = story(RULE, (40, {"load": 9.0, "calls": 0.0}), (5, {"calls": 1.0, "load": 9.0}), least=0)
+    assert told == [(0, 0), (40, 1), (41, 2)]
+    assert story(RULE, (5, {"load": 3}), (60, {"load": 1.0, "calls": 0.0}), least=0)[1:] == [(0, 1), (35, 0)]
+
+
 # ---- as Ray asks -------------------------------------------------------------------------------------------
 
 
@@ -138,6 +155,24 @@ def test_loads_of_all_replicas_are_added_and_the_worst_wait_counts() -> None:
     for at in range(10):
         waiting.second(at, {"load": {"a": 1.0}, "wait_s": {"a": 0.5}, "late_s": {"a": -3600.0}})
     assert waiting.told[0] == (3, 2)
+
+
+def test_a_stage_of_known_room_grows_with_the_people_and_with_those_who_were_turned_away() -> None:
+    board = Board()
+    doors = Service(Policy("gateway", each=30, board=board))
+    face = Service(Policy("face", each=2, conversations=True, board=board))
+    for at in range(20):
+        away = 4.0 if at >= 10 else 0.0
+        doors.second(at, {"load": {"x": 9.0}, PEOPLE: {"x": 1.0, "y": 0.0}, TURNED_AWAY: {"x": away, "y": 0.0}})
+        face.second(at, {"load": {"a": 1.0}, "late_s": {"a": -3600.0}})
+    assert face.told == [(12, 4)] and doors.told == []
+    assert Service(Policy("face", each=2, board=board)).policy(Asked(20, 1, {"load": {"a": 1.0}}))[0] == 1
+
+
+def test_what_a_gateway_said_long_ago_is_not_counted() -> None:
+    board = Board()
+    board.write(5.0, 100.0)
+    assert (board.read(100.0 + BOARD_S), board.read(101.0 + BOARD_S)) == (5.0, 0.0)
 
 
 def test_numbers_that_nobody_reported_change_nothing() -> None:

@@ -71,6 +71,28 @@ def test_whoever_was_cut_off_finds_a_place_where_a_new_one_does_not() -> None:
     assert door.refusal(back=True), "a fifth over the limit is the end"
 
 
+def test_knocks_in_vain_are_counted_for_a_minute_and_questions_are_not() -> None:
+    clock = Clock()
+    door = admission(sessions=1, clock=clock)
+    assert door.knock() is None and door.turned_away == 0
+    door.record("avatar_sessions_active", 1, {})
+    assert door.refusal() and door.turned_away == 0
+    assert door.knock() and door.knock(back=True) is None
+    clock.now += 59
+    assert door.knock() and door.turned_away == 2
+    clock.now += 2
+    assert door.turned_away == 1
+
+
+def test_a_limit_may_change_and_nobody_is_sent_away() -> None:
+    door = admission(sessions=1)
+    door.record("avatar_sessions_active", 1, {})
+    door.limit(2)
+    assert door.refusal() is None
+    door.limit(1)
+    assert door.refusal() and door.conversations == 1
+
+
 def test_late_pictures_close_the_door_until_they_are_forgotten() -> None:
     clock = Clock()
     door = admission(clock=clock)
