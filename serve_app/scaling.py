@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, Protocol
 
+from serve_app.demand import Board, shared
+
 FULL, CALM = 0.8, 0.6
 """Share of what a replica carries past which one more is wanted, and below which one fewer must leave the rest."""
 
@@ -155,35 +157,14 @@ class Context(Protocol):
     current_time: float | None
 
 
-class Board:
-    """How many want to talk: written by the gateway's policy, read by those of the stages. One in a controller."""
-
-    def __init__(self) -> None:
-        self._demand, self._at = 0.0, -math.inf
-
-    def write(self, demand: float, at: float) -> None:
-        """Conversations, and the last minute's knocks for which nobody was let in."""
-        self._demand, self._at = demand, at
-
-    def read(self, at: float) -> float:
-        """What was written last; 0 if that is too long ago to be true."""
-        return self._demand if at - self._at <= BOARD_S else 0.0
-
-
-BOARD_S = 30.0
-"""A gateway that tells nothing for so long is counted as empty; Serve replaces it sooner."""
-
-_BOARD = Board()
-
-
 class Policy:
     """One deployment's policy, as a Serve config names it: ``policy_function: serve_app.scaling:Policy``."""
 
-    def __init__(self, kind: str, each: float, conversations: bool = False, board: Board = _BOARD) -> None:
+    def __init__(self, kind: str, each: float, conversations: bool = False, board: Board | None = None) -> None:
         """``kind``: a name out of RULES; ``each``: load that one replica carries, in conversations or else in calls."""
         self._rule = replace(RULES[kind], each=each)
         self._conversations = conversations
-        self._board = board
+        self._board = shared() if board is None else board
         self._kept: deque[Sample] = deque()
 
     def __call__(self, context: Context) -> tuple[int, dict[str, Any]]:

@@ -38,6 +38,8 @@ SPEAKING = 2
 REAL = (1, 2)
 WORDS_S = (4.2, 12.0)
 """Length of what a stand-in says (actors/stand_in.py); the embedded ones say about as much."""
+CLIP_S = 2.4
+"""Speech of one of its sentences, each of which is a clip."""
 P50, P95 = 0.15, 0.30
 """How far a prediction may be off."""
 
@@ -97,8 +99,9 @@ def predicted(there: House, manner: Manner, questions: Sequence[Question], limit
     """What the simulation says: the medians over many chances."""
     lengths = [question.voiced_until / MIC_RATE for question in questions]
     habits = Habits(
-        questions=(min(lengths), max(lengths)),
+        asked=tuple(lengths),
         answers=WORDS_S,
+        clips=(CLIP_S, CLIP_S),
         rests=manner.rest_s,
         apart_s=manner.apart_s,
         seconds=manner.seconds,

@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.demand import Board
 from serve_app.gateway.admission import Admission, Limits
 from serve_app.room import share
-from serve_app.scaling import PEOPLE, RULES, TURNED_AWAY, Board, Policy
+from serve_app.scaling import PEOPLE, RULES, TURNED_AWAY, Policy
 from serve_app.simulation.talking import Habits, Unrecorded
 
 TRIES = 3

@@ -25,11 +25,13 @@ GATEWAY = 1 / 41
 SECONDS, WARM_S = 120.0, 20.0
 """Simulated time, and what of it does not count, because everybody begins at once."""
 
-END_OF_TURN_S, PAUSE_S, PARTIAL_S = 0.5, 0.2, 0.8
+END_OF_TURN_S, PAUSE_S, PARTIAL_S = 0.5, 0.25, 0.8
 VOICE_LEAD_S, SEND_LEAD_S = 8.0, 1.2
 FIRST_CLIP_S, CLIP_S, SPAN_S = 1.5, 4.0, 1.0
 LOOK_AHEAD_S, SPAN_LEAST_S = 0.28, 0.2
 """Sound that the face must know past what it draws, and the least that it is asked for in mid-reply."""
+REPORT_S = 0.25
+"""Between two reports of a client's playhead: what may be drawn is known only so often."""
 
 
 Then = Callable[[], None]
@@ -40,7 +42,11 @@ class Habits:
     """How people talk. Pairs are least and most, of seconds."""
 
     questions: tuple[float, float] = (1.5, 4.0)
+    asked: tuple[float, ...] = ()
+    """Lengths of questions that are known, in order; person k begins with the k-th. Empty: by chance, as above."""
     answers: tuple[float, float] = (4.0, 12.0)
+    clips: tuple[float, float] = (FIRST_CLIP_S, CLIP_S)
+    """Speech of a reply's first clip, and of each that follows."""
     rests: tuple[float, float] = (1.0, 6.0)
     apart_s: float | None = None
     """Between the first words of two sessions; None: at any time of the first ten seconds."""
@@ -152,6 +158,9 @@ class _Person:
 
     def __init__(self, world: _World, seen: Seen, habits: Habits, chance: random.Random, number: int) -> None:
         self._world, self._seen, self._habits, self._chance = world, seen, habits, chance
+        self._number = number
+        self._partial = False
+        """Whether one is listened to: there is one at a time."""
         begin = chance.uniform(0, WARM_S / 2) if habits.apart_s is None else number * habits.apart_s
         world.at(begin, self._come)
 
@@ -162,19 +171,41 @@ class _Person:
             self._ask()
 
     def _ask(self) -> None:
-        world, length = self._world, self._chance.uniform(*self._habits.questions)
-        begun, over = world.now, world.now + length
-        for k in range(1, int(length / PARTIAL_S) + 1):
-            heard = k * PARTIAL_S
-            world.at(begun + heard, lambda heard=heard: world.ask("asr", heard, over + 60, lambda: None))
-        world.at(over + PAUSE_S, lambda: world.ask("asr", length, over + END_OF_TURN_S, lambda: self._told(over)))
+        world, length = self._world, self._length()
+        over = world.now + length
+        self._partial = False
+        self._listen(world.now, world.now + PARTIAL_S, over)
+        heard = length + PAUSE_S  # the final has the pause in it by which it is known
+        world.at(over + PAUSE_S, lambda: world.ask("asr", heard, over + END_OF_TURN_S, lambda: self._told(over)))
+
+    def _length(self) -> float:
+        """Of the next question."""
+        asked = self._habits.asked
+        self._number += 1
+        return asked[(self._number - 1) % len(asked)] if asked else self._chance.uniform(*self._habits.questions)
+
+    def _listen(self, begun: float, when: float, over: float) -> None:
+        """A partial as soon as there is enough new sound, if the one before has come back by then."""
+
+        def ask() -> None:
+            self._partial = True
+            heard = world.now
+            world.ask("asr", heard - begun, over + 60, lambda: came(heard))
+
+        def came(heard: float) -> None:
+            self._partial = False
+            self._listen(begun, heard + PARTIAL_S, over)
+
+        world = self._world
+        if max(when, world.now) < over:
+            world.at(when, ask)
 
     def _told(self, over: float) -> None:
         self._world.at(over + END_OF_TURN_S, lambda: self._world.ask("llm", 0, over + 1, lambda: self._answer(over)))
 
     def _answer(self, over: float) -> None:
-        length = self._chance.uniform(*self._habits.answers)
-        _Reply(self._world, self._seen, over, length, self._rest, counts=over >= self._habits.warm_s)
+        length, counts = self._chance.uniform(*self._habits.answers), over >= self._habits.warm_s
+        _Reply(self._world, self._seen, over, length, self._habits.clips, self._rest, counts=counts)
 
     def _rest(self) -> None:
         self._world.at(self._world.now + self._chance.uniform(*self._habits.rests), self._ask)
@@ -183,65 +214,104 @@ class _Person:
 class _Reply:
     """Clips of voice one after another, spans of pictures under them, and playing, which waits for both."""
 
-    def __init__(self, world: _World, seen: Seen, over: float, length: float, then: Then, *, counts: bool) -> None:
+    def __init__(
+        self,
+        world: _World,
+        seen: Seen,
+        over: float,
+        length: float,
+        clips: tuple[float, float],
+        then: Then,
+        *,
+        counts: bool,
+    ) -> None:
         self._world, self._seen, self._over, self._length, self._then = world, seen, over, length, then
-        self._counts = counts
+        self._clips, self._counts = clips, counts
         self._spoken = self._drawn = 0.0
         self._clip = 0.0
         """Sound at which the clip ends that is being spoken."""
+        self._span = 0.0
+        """What is left of the span that is being drawn."""
         self._ends = over + 1.0
         """When what is there has been played."""
-        self._playing = self._drawing = False
+        self._began: float | None = None
+        """When playing did."""
+        self._drawing = self._waiting = False
         self._speak()
 
     def _speak(self) -> None:
+        """The next piece of the clip, or the first of the next one."""
         if self._spoken >= self._length - 1e-9:
             return
         goes_on = self._spoken < self._clip - 1e-9
         if not goes_on:
-            self._clip = min(self._spoken + (CLIP_S if self._spoken else FIRST_CLIP_S), self._length)
+            self._clip = min(self._spoken + self._clips[self._spoken > 0], self._length)
         left = self._clip - self._spoken
         piece = min(self._world.house.costs["tts"].step or left, left)
         due = self._ends + self._spoken - self._drawn
         self._world.ask("tts", piece, due, lambda: self._speech(piece), goes_on=goes_on)
 
     def _speech(self, piece: float) -> None:
+        if not self._spoken:
+            self._world.admission.record("avatar_sessions_speaking", 1, {})
         self._spoken += piece
         ahead = self._spoken - self._drawn + max(self._ends - self._world.now, 0)
-        self._world.at(self._world.now + max(ahead - VOICE_LEAD_S, 0), self._speak)
+        over = self._spoken >= self._clip - 1e-9  # only between two clips is it waited for the playhead
+        self._world.at(self._world.now + (max(ahead - VOICE_LEAD_S, 0) if over else 0), self._speak)
         self._draw()
 
     def _draw(self) -> None:
-        last = self._spoken >= self._length - 1e-9
-        known = self._spoken - self._drawn - (0 if last else LOOK_AHEAD_S)
-        least = 1e-9 if last or not self._drawn else SPAN_LEAST_S - 1e-9
-        if self._drawing or known < least:
+        """The next step of a span, or the first of the next one, if enough is known and may be sent."""
+        if self._drawing or self._drawn >= self._length - 1e-9:
+            return
+        self._span = self._span if self._span > 1e-9 else self._next_span()
+        if not self._span:
             return
         cost = self._world.house.costs.get("face")
-        span = min(cost.step if cost and cost.step else SPAN_S, known)
+        step = min(cost.step if cost and cost.step else SPAN_S, self._span)
         self._drawing = True
         if cost:
-            self._world.ask("face", span, self._ends, lambda: self._show(span))
+            self._world.ask("face", step, self._ends, lambda: self._show(step))
         else:
-            self._show(span)
+            self._show(step)
 
-    def _show(self, span: float) -> None:
+    def _next_span(self) -> float:
+        """Its sound; 0 if it is too short to be asked for. Then it is looked at again when the client has reported."""
+        now, spoken = self._world.now, self._spoken >= self._length - 1e-9
+        known = self._spoken - self._drawn - (0 if spoken else LOOK_AHEAD_S)
+        reported = now if self._began is None else now - (now - self._began) % REPORT_S
+        ahead = self._drawn if self._began is None else max(self._ends - reported, 0)
+        span = min(known, SEND_LEAD_S - ahead, SPAN_S)
+        last = spoken and self._drawn + span >= self._length - 1e-9
+        if span > 1e-9 and (last or not self._drawn or span >= SPAN_LEAST_S - 1e-9):
+            return span
+        if self._began is not None and not self._waiting:
+            self._waiting = True
+            self._world.at(reported + REPORT_S + 1e-6, self._look)
+        return 0.0
+
+    def _look(self) -> None:
+        self._waiting = False
+        self._draw()
+
+    def _show(self, step: float) -> None:
         world, seen = self._world, self._seen
-        if not self._playing:
-            world.admission.record("avatar_sessions_speaking", 1, {})
+        if self._began is None:
             if self._counts:
                 seen.lips.append(world.now - self._over)
         else:
             world.admission.record("avatar_deadline_slack_seconds", self._ends - world.now, {})
             seen.stalled_s += max(world.now - self._ends, 0.0) if self._counts else 0.0
-        seen.spoken_s += span if self._counts else 0.0
-        self._ends = span + (max(self._ends, world.now) if self._playing else world.now)
-        self._playing, self._drawing = True, False
-        self._drawn += span
+        seen.spoken_s += step if self._counts else 0.0
+        self._ends = step + (world.now if self._began is None else max(self._ends, world.now))
+        self._began = world.now if self._began is None else self._began
+        self._drawing = False
+        self._drawn += step
+        self._span -= step
         if self._drawn >= self._length - 1e-9:
             world.at(self._ends, self._end)
         else:
-            world.at(self._ends - SEND_LEAD_S, self._draw)
+            self._draw()
 
     def _end(self) -> None:
         self._world.admission.record("avatar_sessions_speaking", -1, {})

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from serve_app.scaling import BOARD_S, PEOPLE, RULES, TURNED_AWAY, Board, Policy, Rule, Sample, grows_at, wanted
+from serve_app.demand import FRESH_S, Board, shared
+from serve_app.scaling import PEOPLE, RULES, TURNED_AWAY, Policy, Rule, Sample, grows_at, wanted
 
 RULE = Rule("tts", each=10, wait_s=0.4, up_s=3, down_s=20, zero_s=30)
 """One replica is full at 8, and is enough for at most 6."""
@@ -172,7 +173,18 @@ def test_a_stage_of_known_room_grows_with_the_people_and_with_those_who_were_tur
 def test_what_a_gateway_said_long_ago_is_not_counted() -> None:
     board = Board()
     board.write(5.0, 100.0)
-    assert (board.read(100.0 + BOARD_S), board.read(101.0 + BOARD_S)) == (5.0, 0.0)
+    assert (board.read(100.0 + FRESH_S), board.read(101.0 + FRESH_S)) == (5.0, 0.0)
+
+
+def test_policies_of_one_process_share_the_board_that_lies_outside_their_module() -> None:
+    """Ray sends the module of a policy by value, once for each deployment: tests/system/test_growing.py."""
+    assert shared.__module__ != Policy.__module__
+    doors, face = Service(Policy("gateway", each=30)), Service(Policy("face", each=2, conversations=True))
+    for at in range(5):
+        doors.second(at, {"load": {"x": 9.0}, PEOPLE: {"x": 5.0}})
+        face.second(at, {"load": {"a": 1.0}})
+    assert face.replicas == 4
+    shared().write(0.0, 0.0)
 
 
 def test_numbers_that_nobody_reported_change_nothing() -> None:
