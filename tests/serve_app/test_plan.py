@@ -62,6 +62,21 @@ def test_a_transcript_that_is_ready_before_the_turn_is_over_costs_nothing() -> N
     assert talking.simulate(late, 1, 1).p95 == pytest.approx(0.8)
 
 
+def test_partials_wait_for_one_another_and_are_in_the_way_of_the_final() -> None:
+    """One of 1.2 s is under way for most of a question; the next begins 0.8 s of sound after it, or when it is back."""
+    slow = replace(ROOMY, costs={**ROOMY.costs, "asr": Cost(1.2, 0, "", "")}, replicas={**ROOMY.replicas, "asr": 1})
+    habits = Habits(asked=(2.0,), apart_s=0.0, warm_s=0.0)
+    # Asked at 0.8 and at 2.0, which is the end: 0.8 + 1.2, and the final, which begins at 2.25, is there at 3.45.
+    assert talking.simulate(slow, 1, 1, habits).lips[0] == pytest.approx(1.45 + 0.05)
+
+
+def test_questions_that_are_known_are_asked_in_their_order() -> None:
+    asked = Habits(asked=(1.0, 3.0), apart_s=0.0, rests=(1.0, 1.0), answers=(5.0, 5.0), seconds=30.0, warm_s=0.0)
+    free = replace(ROOMY, costs=dict.fromkeys(ROOMY.costs, FREE))
+    # 1 + 0.5 + 5 + 1 s, 3 + 0.5 + 5 + 1 s, and again: two of each begin to be answered within 30 s.
+    assert len(talking.simulate(free, 1, 1, asked).lips) == 4
+
+
 def test_the_same_seed_gives_the_same_answer_and_another_one_another() -> None:
     assert talking.simulate(ROOMY, 5, 1) == talking.simulate(ROOMY, 5, 1)
     assert talking.simulate(ROOMY, 5, 1).lips != talking.simulate(ROOMY, 5, 2).lips
