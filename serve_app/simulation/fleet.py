@@ -301,9 +301,9 @@ class Fleet:
         while len(self._doors) < doors:
             self._doors.append(_Door(Limits(), lambda: self._now))
         ready, limits = max(len(self._open), 1), self._wish.limits
-        parts = (share(most * ready, len(self._doors)) for most in (limits.sessions, limits.speaking))
+        sessions, speaking = (share(most * ready, len(self._doors)) for most in (limits.sessions, limits.speaking))
         for door in self._doors:
-            door.admission.limits = Limits(*parts, limits.late)
+            door.admission.limits = Limits(sessions, speaking, limits.late)
 
     def _order(self, after: float) -> None:
         machine = _Machine()
