@@ -25,6 +25,7 @@ from tests.system.hybrid.sites import (
     heard,
     program,
     row,
+    speaks_and_interrupts,
     spoken,
     talking,
 )
@@ -84,11 +85,8 @@ def hybrid() -> Iterator[Hybrid]:
 
 
 async def test_a_person_speaks_and_interrupts_over_80_ms(hybrid: Hybrid) -> None:
-    talked = await spoken(hybrid.url, "talk", 1.0)
-    assert (talked.answered, talked.failures) == (1, {})
-    assert talked.late <= LATE_MOST * talked.pictures
-    barged = await spoken(hybrid.url, "barge", 14.0)
-    assert barged.silence_s and not barged.failures
+    async with talking(hybrid.url) as avatar:
+        await speaks_and_interrupts(avatar)
 
 
 async def test_a_line_that_is_dead_for_three_seconds_costs_a_pause_and_no_picture(hybrid: Hybrid) -> None:
