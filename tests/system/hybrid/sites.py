@@ -22,7 +22,7 @@ from typing import Any
 
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import SHORT, Question, ask_with
-from serve_app.client import Avatar, AvatarError, connect
+from serve_app.client import Avatar, connect
 from serve_app.loading.caller import Manner, Pattern
 from serve_app.loading.crowd import load
 from serve_app.loading.tally import Tally
@@ -35,7 +35,6 @@ STAND_INS = ROOT / "serve_app" / "bench" / "stand_ins.toml"
 READY_S = 180.0
 PATIENCE_S = 120.0
 """Longest wait for the next word of a service: as long as clients try to come back."""
-BUSY = 1013
 LATE_MOST = 0.05
 """Share of the pictures that may come late: the second span of a reply is asked for when the first one is here."""
 
@@ -163,23 +162,12 @@ async def heard(avatar: Avatar, enough: int = sys.maxsize, reply: Heard | None =
 
 @asynccontextmanager
 async def talking(url: str, key: str | None = None) -> AsyncIterator[Avatar]:
-    """A client of ours; the first reply of another one has been heard, so that everything is warm.
-
-    A service that cannot keep up, on a machine with much else to do, is tried again.
-    """
-    begun = time.monotonic()
-    while True:
-        try:
-            async with connect(url, api_key=key) as avatar:
-                await avatar.say("Good morning.")
-                reply = await heard(avatar)
-                assert not reply.wrong, reply.wrong
-                yield avatar
-                return
-        except AvatarError as error:
-            if error.code != BUSY or time.monotonic() - begun > PATIENCE_S:
-                raise
-        await asyncio.sleep(5.0)
+    """A client of ours, whose first reply has been heard, so that everything is warm."""
+    async with connect(url, api_key=key) as avatar:
+        await avatar.say("Good morning.")
+        reply = await heard(avatar)
+        assert not reply.wrong, reply.wrong
+        yield avatar
 
 
 async def aloud(avatar: Avatar, question: Question, over: asyncio.Event) -> None:

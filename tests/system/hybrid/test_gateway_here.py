@@ -76,6 +76,7 @@ def hybrid() -> Iterator[Hybrid]:
             "AVATAR_RAY__APART": "true",
             "AVATAR_PACE__NEXT_ANSWER_S": "20",
             "AVATAR_PACE__FIRST_ANSWER_S": "20",
+            "AVATAR_GATEWAY__LATE": "1",
             "AVATAR_STORE__KEEP": "text",
             "AVATAR_STORE__URL": f"sqlite:///{folder}/avatar.db",
         }
