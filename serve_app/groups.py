@@ -317,6 +317,8 @@ class Cluster(BaseModel):
     """Another free one is taken if it is not free."""
     mps: bool = False
     """True: replicas with a share of a GPU are clients of NVIDIA MPS, whose daemon the machine must run."""
+    apart: bool = False
+    """True: each deployment only on nodes that carry a resource with its name (`ray start --resources`)."""
     together: tuple[Together, ...] = ()
     """Stages that share one process, the deployment ``gpu``: one CUDA context for all of them."""
     asr: Share = Share()

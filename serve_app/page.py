@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import html
 import importlib
 import importlib.util
 import json
@@ -36,6 +37,8 @@ NODE = (20, 19)
 SOURCES = ("package-lock.json", "index.html", "vite.config.ts", "tsconfig.json", "src/**/*")
 STAMP = ".built-from"
 """In dist/: the fingerprint of the sources that it was built from."""
+GATEWAY = "avatar-gateway"
+"""Name of the page's own line about which gateway it speaks to; without one it is the host that it came from."""
 
 Run = Callable[[Sequence[str | Path]], None]
 
@@ -82,6 +85,27 @@ def pack(web: Path = WEB, packed: Path = PACKED) -> None:
     """Put the built page where the wheel takes it from."""
     shutil.rmtree(packed, ignore_errors=True)
     shutil.copytree(web / "dist", packed, ignore=shutil.ignore_patterns(STAMP))
+
+
+def point(gateway: str, into: Path, web: Path = WEB, packed: Path = PACKED) -> Path:
+    """A copy of the built page that speaks to the gateway at this address, for any web server. Raises UserError.
+
+    The address is written into the page and no part of its own address: a link could else carry a key elsewhere.
+    """
+    scheme, _, rest = gateway.rstrip("/").partition("://")
+    scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
+    if scheme not in ("http", "https") or not rest or set(rest) & set("?#"):
+        raise UserError(f"{gateway} is no gateway's address; write https://HOST/, or http://HOST:PORT/")
+    built = folder(web, packed)
+    if built == web / "plain":
+        raise UserError("the page is not built here; run: python -m serve_app.page")
+    if into.exists() and any(into.iterdir()):
+        raise UserError(f"{into} holds something already; name a new folder")
+    shutil.copytree(built, into, ignore=shutil.ignore_patterns(STAMP), dirs_exist_ok=True)
+    index = into / "index.html"
+    told = f'<meta name="{GATEWAY}" content="{html.escape(f"{scheme}://{rest}/")}" />'
+    index.write_text(index.read_text("utf-8").replace("<head>", f"<head>\n    {told}", 1), "utf-8")
+    return into
 
 
 def pack_client(web: Path, run: Run, into: Path) -> Path:
@@ -171,6 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--pack-client", action="store_true", help="make the npm package for other hosts in dist/, only"
     )
+    parser.add_argument("--gateway", metavar="URL", help="and copy it to --out, to speak to the gateway there")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="for --gateway: a new folder, for any web server")
     parser.add_argument("--or-plain", action="store_true", help="if that fails, say so in one line and end with 0")
     given = parser.parse_args(arguments)
     try:
@@ -180,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("page:", build(WEB, running(fetched, quiet=not given.check), check=given.check))
         if given.pack:
             pack()
+        if given.gateway:
+            print("page:", point(given.gateway, given.out or PACKAGES / "page"))
     except UserError as error:
         print(f"page: {error}" + ("; the plain page is served" if given.or_plain else ""), file=sys.stderr)
         return 0 if given.or_plain else 1

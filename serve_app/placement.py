@@ -39,8 +39,12 @@ MPS = {"CUDA_MPS_PIPE_DIRECTORY": "/tmp/nvidia-mps", "CUDA_MPS_LOG_DIRECTORY": "
 """Where clients of NVIDIA MPS find its daemon, which must be started with the same two variables."""
 
 
-def options(settings: Settings, name: str) -> dict[str, Any]:
-    """The Serve options of a deployment, whether it is deployed by us or by ``serve deploy``."""
+def options(settings: Settings, name: str, apart: bool = False) -> dict[str, Any]:
+    """The Serve options of a deployment, whether it is deployed by us or by ``serve deploy``.
+
+    ``apart``, or the setting ``ray.apart``: only on nodes that carry a resource with its name.
+    """
+    apart = apart or settings.ray.apart
     share = settings.ray.share(name)
     common = {
         **_count(settings, name, share),
@@ -55,9 +59,10 @@ def options(settings: Settings, name: str) -> dict[str, Any]:
         **_routed(name, share),
     }
     if name != "gateway":
-        return common
+        return _placed(name, common) if apart else common
     drain = {"graceful_shutdown_timeout_s": settings.gateway.drain_s + 5.0, "health_check_period_s": 2.0}
-    return {**common, **drain, "max_surge_percent": 100}  # the new one listens before the old one stops
+    given = {**common, **drain, "max_surge_percent": 100}  # the new one listens before the old one stops
+    return _placed(name, given) if apart else given
 
 
 def _count(settings: Settings, name: str, share: Share) -> dict[str, Any]:
@@ -123,7 +128,7 @@ def config(profile: str, apart: bool = False, **overrides: Any) -> dict[str, Any
                 "route_prefix": None,
                 "import_path": APPLICATION,
                 "args": {"name": name, "profile": profile, "version": version("realtime-avatar")},
-                "deployments": [{"name": name, **_placed(name, _written(options(settings, name)), apart)}],
+                "deployments": [{"name": name, **_written(options(settings, name, apart))}],
             }
             for name in settings.ray.deployed()
             if name in served
@@ -136,10 +141,8 @@ def _written(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key != "max_constructor_retry_count"}
 
 
-def _placed(name: str, options: dict[str, Any], apart: bool) -> dict[str, Any]:
+def _placed(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Held to nodes of its own, one replica each; two gateways, for the new one listens before the old one stops."""
-    if not apart:
-        return options
     actor = options["ray_actor_options"]
     alone = {"max_replicas_per_node": 1} if actor["num_gpus"] else {}
     return {**options, **alone, "ray_actor_options": {**actor, "resources": {name: 0.5 if name == "gateway" else 1.0}}}

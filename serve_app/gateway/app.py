@@ -26,6 +26,7 @@ from serve_app.gateway.house import House
 from serve_app.gateway.inside import counts
 from serve_app.gateway.library import library
 from serve_app.gateway.loops import Loops
+from serve_app.gateway.pages import Pages
 from serve_app.gateway.realtime import Connection
 from serve_app.gateway.rest import rest
 from serve_app.gateway.twins import twins
@@ -44,6 +45,7 @@ def build_gateway(
     door = door or Door()
     loops = Loops(house.stages.face, idle_of)
     app.add_middleware(Guard, door=door)
+    app.add_middleware(Pages, door=door)
     app.add_middleware(Counted, record=house.instruments.record)  # added last, it comes first
     add_desk(app, door, house.cast)
 

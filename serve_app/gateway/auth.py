@@ -142,6 +142,14 @@ class Door:
             403, f"pages of {origin} may not speak to this service; allow them in its settings ([door] origins)"
         )
 
+    def welcomes(self, origin: str) -> bool:
+        """Whether pages of another host may come in with the settings' leave, or with any key's."""
+        try:
+            keys = self.keys
+        except UserError:
+            return False
+        return origin in self._origins or any(origin in key.origins for key in keys.by_name.values())
+
     def begin(self, entry: Entry) -> Guest | None:
         """Let a conversation begin; ``end`` must follow. None for whom nothing is counted. Raises Refusal."""
         key = entry.key

@@ -50,6 +50,16 @@ def test_only_the_gateway_is_replaced_before_it_stops_and_it_stops_after_its_cli
     assert "max_surge_percent" not in tts
 
 
+def test_parts_keep_to_nodes_of_their_own_if_the_settings_say_so() -> None:
+    settings = load(ray={"address": "10.8.0.1:6379", "apart": True, "face": {"gpus": 0.45}})
+    booked = {name: placement.options(settings, name)["ray_actor_options"]["resources"] for name in ("asr", "gateway")}
+    assert booked == {"asr": {"asr": 1.0}, "gateway": {"gateway": 0.5}}, "two gateways: the new one comes first"
+    assert placement.options(settings, "face")["max_replicas_per_node"] == 1
+    assert "resources" not in placement.options(load(), "gateway")["ray_actor_options"]
+    written = load("l4", ray={"apart": True})
+    assert placement.config("l4", apart=True) == placement.config("l4", ray=written.ray.model_dump())
+
+
 def test_no_queue_is_without_end_and_a_death_is_noticed_within_a_second() -> None:
     for name in ("asr", "llm", "tts", "face"):
         options = placement.options(load(), name)

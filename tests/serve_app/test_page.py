@@ -106,6 +106,30 @@ def test_the_client_is_packed_as_it_is_now_with_the_pages_version(web: Path, tmp
     assert not (web / "package").exists()
 
 
+@pytest.mark.parametrize("gateway", ["https://far.example", "wss://far.example/"])
+def test_a_copy_of_the_page_speaks_to_a_gateway_elsewhere(web: Path, tmp_path: Path, gateway: str) -> None:
+    page.build(web, Npm(web))
+    (web / "dist" / "index.html").write_text("<html>\n  <head>\n    <title>")
+    made = page.point(gateway, tmp_path / "site", web)
+    named = '<meta name="avatar-gateway" content="https://far.example/" />'
+    assert (made / "index.html").read_text() == f"<html>\n  <head>\n    {named}\n    <title>"
+    assert not (made / page.STAMP).exists()
+    assert page.GATEWAY in (page.WEB / "src" / "page" / "service.ts").read_text(), "the page looks for that name"
+
+
+def test_a_copy_is_refused_with_what_to_do_instead(web: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the page is not built here"):
+        page.point("https://far.example", tmp_path / "site", web, tmp_path / "none")
+    page.build(web, Npm(web))
+    for address in ("far.example", "ftp://far.example", "https://", "https://far.example/?key=1"):
+        with pytest.raises(UserError, match="is no gateway's address; write https://HOST/"):
+            page.point(address, tmp_path / "site", web)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("Dear")
+    with pytest.raises(UserError, match="holds something already"):
+        page.point("https://far.example", tmp_path / "full", web)
+
+
 def test_the_machines_node_is_taken_if_it_is_new_enough() -> None:
     def found(name: str) -> str:
         return f"/usr/bin/{name}"

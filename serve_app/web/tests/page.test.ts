@@ -3,6 +3,7 @@ import { EMBED_WORDS, said } from "../src/client/embed";
 import { secretFrom } from "../src/client/secret";
 import { wishesOf } from "../src/page/choices";
 import { reason, Rest, sentence } from "../src/page/rest";
+import { serviceOf } from "../src/page/service";
 import { en } from "../src/page/words/en";
 import { es } from "../src/page/words/es";
 import { zh } from "../src/page/words/zh";
@@ -32,6 +33,12 @@ test("the service is asked with the key, below its own address, and refuses with
     ["https://host/avatar/voices", "Bearer ak_1"],
     ["https://host/avatar/voices/x", "Bearer ak_1"],
   ]);
+});
+
+test("the page speaks to the host that it came from, unless its own head names another", () => {
+  const page = (content?: string) => ({ querySelector: () => (content === undefined ? null : { content }) }) as never;
+  expect(serviceOf(page(), "https://host/avatar/?gateway=https://thief/")).toBe("https://host/avatar/");
+  expect(serviceOf(page("https://far.example/face/"), "https://host/")).toBe("https://far.example/face/");
 });
 
 test("a host's backend that has no secret says why", async () => {

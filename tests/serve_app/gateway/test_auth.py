@@ -350,6 +350,32 @@ def test_a_ledger_that_cannot_be_written_ends_no_conversation(
     assert "cannot be written down" in caplog.text
 
 
+# ---- what browsers are told --------------------------------------------------------------------------------
+
+
+def test_a_page_of_another_host_may_read_answers_if_the_settings_or_a_key_allow_it(rooms: Rooms) -> None:
+    key = rooms.file.add("shop", origins=("https://shop.example",))
+    client = rooms.client(origins=["https://friend.example"])
+    for origin in ("https://shop.example", "https://friend.example"):
+        seen = client.get("/voices", headers=bearer(key, Origin=origin))
+        assert (seen.status_code, seen.headers["access-control-allow-origin"]) == (200, origin)
+        assert "access-control-allow-credentials" not in seen.headers
+    why = client.get("/voices", headers={"Origin": "https://shop.example"})
+    assert (why.status_code, why.headers["access-control-allow-origin"]) == (401, "https://shop.example")
+    foreign = client.get("/voices", headers=bearer(key, Origin=ELSEWHERE))
+    assert (foreign.status_code, foreign.headers.get("access-control-allow-origin")) == (403, None)
+
+
+def test_a_browser_asks_before_it_sends_a_key(rooms: Rooms) -> None:
+    rooms.file.add("shop", origins=("https://shop.example",))
+    wished = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization"}
+    client = rooms.client()
+    assert client.options("/voices/x", headers={**wished, "Origin": "https://shop.example"}).status_code == 200
+    assert client.options("/voices/x", headers={**wished, "Origin": ELSEWHERE}).status_code == 400
+    rooms.file.path.write_text("no keys")
+    assert client.options("/voices/x", headers={**wished, "Origin": "https://shop.example"}).status_code == 400
+
+
 # ---- where it listens --------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import { type Avatar, createAvatar, keyOfAddress } from "../client";
 import { App } from "./App";
 import { keepWishes, recallWishes } from "./choices";
 import { Rest } from "./rest";
+import { serviceOf } from "./service";
 import "../styles/index.css";
 
 declare global {
@@ -16,8 +17,9 @@ declare global {
 const canvas = document.createElement("canvas");
 canvas.id = "face";
 const key = keyOfAddress();
-const avatar = createAvatar({ canvas, key, wishes: recallWishes() });
-const rest = new Rest(new URL(".", location.href).href, key);
+const url = serviceOf(document, location.href);
+const avatar = createAvatar({ url, canvas, key, wishes: recallWishes() });
+const rest = new Rest(url, key);
 keepWishes(avatar);
 window.avatar = avatar;
 createRoot(document.getElementById("page") as HTMLElement).render(
