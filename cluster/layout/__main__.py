@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from cluster.layout.box import STAND_INS
-from cluster.layout.needs import OUTER, missing, postgres
+from cluster.layout.needs import FIRST, OUTER, missing, postgres
 from serve_app.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"in place of {what}: {does}")
         with tempfile.TemporaryDirectory(prefix="layout-") as folder:
             logs = ["--logs", str(Path(chosen.logs).resolve())] if chosen.logs else []
-            command = [*OUTER, sys.executable, "-m", "cluster.layout", chosen.layout, "--inside", folder, *logs]
-            return subprocess.run(command, cwd=ROOT).returncode
+            command = [sys.executable, "-m", "cluster.layout", chosen.layout, "--inside", folder, *logs]
+            return subprocess.run([*OUTER, *FIRST, *command], cwd=ROOT).returncode
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,11 +19,13 @@ from pathlib import Path
 from cluster.layout.box import Box
 
 NETWORK = "10.77.0"
+UNSHARE = ("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""What a box has of its own besides network and mounts, which `ip netns exec` gives it."""
 NOBODY = "nameserver 127.0.0.1\n"
 """No server answers for names that are not among the boxes', and that at once."""
 HEALTHY_S = 300.0
 """Longest wait for a box: Ray starts on a busy machine."""
-STARTS = 3
+STARTS = 5
 """How often a box is started: Ray gives up after 30 s on a machine that is too busy."""
 CHECK_S = 30.0
 HURRY_S = 5.0
@@ -61,7 +63,6 @@ class Boxes:
     running: dict[str, Running] = field(default_factory=dict[str, Running])
     addresses: dict[str, str] = field(default_factory=dict[str, str])
     """Name -> where it is. A box that is started anew keeps its own."""
-    _hosts: list[str] = field(default_factory=list[str])
 
     def network(self, boxes: Sequence[Box]) -> None:
         """The bridge, and everybody's names."""
@@ -86,7 +87,7 @@ class Boxes:
         """
         begun = time.monotonic()
         for left in reversed(range(1 if box.job else STARTS)):
-            self.launch(box)
+            self._launch(box)
             try:
                 self._wait_for(box.name)
                 break
@@ -95,8 +96,7 @@ class Boxes:
                     raise
         return time.monotonic() - begun
 
-    def launch(self, box: Box) -> None:
-        """Start it."""
+    def _launch(self, box: Box) -> None:
         folder = self.folder / "boxes" / f"{box.name}-{time.monotonic_ns()}"
         folder.mkdir(parents=True)
         self._plug_in(box)
@@ -104,13 +104,17 @@ class Boxes:
         spec = {"name": box.name, "layer": str(folder), "mounts": mounts, "command": box.command}
         names = {"/etc/hosts": (self.folder / "hosts").read_text("utf-8"), "/etc/resolv.conf": NOBODY}
         spec |= {"files": {**box.files, **names}}
-        (folder / "spec.json").write_text(json.dumps({**spec, "environment": dict(box.environment)}), "utf-8")
-        command = ["ip", "netns", "exec", box.name, "unshare", "--uts", "--pid", "--fork", "--kill-child"]
-        command += [
-            "--mount-proc",
+        file = folder / "spec.json"
+        file.write_text(json.dumps({**spec, "environment": dict(box.environment)}), "utf-8")
+        command = [
+            "ip",
+            "netns",
+            "exec",
+            box.name,
+            *UNSHARE,
             sys.executable,
-            str(Path(__file__).with_name("inside.py")),
-            str(folder / "spec.json"),
+            Path(__file__).with_name("inside.py"),
+            file,
         ]
         with self.log(box.name).open("ab") as words:
             launcher = subprocess.Popen(command, stdout=words, stderr=words, stdin=subprocess.DEVNULL)

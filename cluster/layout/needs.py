@@ -22,6 +22,8 @@ OUTER = (
     "--mount-proc",
 )
 """Makes the namespaces of a run: what is in them ends with it, and nobody outside sees a port of it."""
+FIRST = ("sh", "-c", '"$@"; exit $?', "sh")
+"""The first process in there: it buries orphans, without which the processes of a box would not come to an end."""
 
 
 def missing(layout: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from cluster.layout.boxes import Boxes, Failed
 from cluster.layout.plan import GATEWAY_PORT, STORE, Plan
 from serve_app.store import Store, Stored
 
-ANSWER_S = 30
+ANSWER_S, PATIENCE_S = 30.0, 120.0
+"""Longest wait for one answer, and for an answer at all."""
 ESTABLISHED = "01"
 """Of a connection, in the kernel's table."""
 
@@ -44,8 +46,7 @@ class Cluster:
     def _answer(self, path: str) -> Any:
         token = self.boxes.running["head"].box.environment.get("RAY_AUTH_TOKEN", "")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        with urlopen(Request(self.plan.dashboard + path, headers=headers), timeout=ANSWER_S) as answer:
-            return json.load(answer)
+        return _asked(Request(self.plan.dashboard + path, headers=headers))
 
     def runs(self) -> bool:
         """Whether every application does. Raises Failed for one that never will."""
@@ -88,11 +89,23 @@ class Cluster:
     def measured(self, query: str) -> dict[str, str]:
         """What Prometheus answers: name of the box, or empty, -> value."""
         url = f"http://prometheus:9090/api/v1/query?{urlencode({'query': query})}"
-        with urlopen(url, timeout=ANSWER_S) as answer:
-            found = json.load(answer)["data"]["result"]
+        found = _asked(Request(url))["data"]["result"]
         names = {address: name for name, address in self.boxes.addresses.items()}
         hosts = [(str(one["metric"].get("instance", "")).rpartition(":")[0], str(one["value"][1])) for one in found]
         return {names.get(host, host): value for host, value in hosts}
+
+
+def _asked(question: Request) -> Any:
+    """An answer in JSON; on a busy machine it is asked for more than once. Raises Failed."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urlopen(question, timeout=ANSWER_S) as answer:
+                return json.load(answer)
+        except OSError as error:
+            if time.monotonic() > until:
+                raise Failed(f"{question.full_url} does not answer: {error}") from error
+        time.sleep(1.0)
 
 
 async def stored(session: str) -> Stored:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+
+from websockets.exceptions import ConnectionClosed
 
 from serve_app.bench.questions import Question
 from serve_app.client import Avatar, AvatarError, connect
@@ -23,6 +24,8 @@ BLOCK = MIC_RATE // 10 * SAMPLE_BYTES
 """Bytes of 100 ms of microphone sound."""
 PATIENCE_S = 150.0
 """Longest wait for the next word of the service before it counts as silent for ever."""
+LOST = 1006
+"""Close code of a connection that ended without a word."""
 REST_S = 1.0
 """Between an answer and the next question, as people do."""
 
@@ -43,6 +46,15 @@ class Reply:
     """What was left out, as we were told."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A connection that was cut: with what code, when, and when there was another one."""
+
+    code: int
+    at: float
+    mended: float
+
+
 @dataclass
 class Person:
     """Make one, ``talk``, and look at what it noticed."""
@@ -53,8 +65,8 @@ class Person:
     wrong: list[str] = field(default_factory=list[str])
     again: int = 0
     """Questions that were asked once more, because the connection was cut while they were spoken."""
-    resumed: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    """When its connection was cut, and when it had another one."""
+    resumed: list[Cut] = field(default_factory=list[Cut])
+    """Every cut connection that was followed by another one."""
     session: str = ""
     left: bool = False
 
@@ -82,12 +94,12 @@ class Person:
             self.left = True
 
     def _watch(self, avatar: Avatar) -> None:
-        again: Callable[[Any], Awaitable[None]] = avatar._come_back
+        again: Callable[[ConnectionClosed], Awaitable[None]] = avatar._come_back
 
-        async def come_back(closed: Any) -> None:
-            cut = time.monotonic()
+        async def come_back(closed: ConnectionClosed) -> None:
+            at = time.monotonic()
             await again(closed)
-            self.resumed.append((cut, time.monotonic()))
+            self.resumed.append(Cut(closed.rcvd.code if closed.rcvd else LOST, at, time.monotonic()))
 
         avatar._come_back = come_back  # type: ignore[method-assign]  # the SDK tells nobody of a cut that it mends
 
@@ -125,16 +137,16 @@ class Person:
                 unit = await told.get()
             if isinstance(unit, Exception):
                 raise unit
-            self._take(reply, unit)
+            self.take(reply, unit)
             if isinstance(unit, State) and unit.state == "idle":
                 if reply.end is not None:
-                    self.replies.append(reply)
-                    self._check(reply)
+                    self.check(reply)
                     return True
                 if len(self.resumed) > cuts and not reply.media:
                     return False
 
-    def _take(self, reply: Reply, unit: Told) -> None:
+    def take(self, reply: Reply, unit: Told) -> None:
+        """The service said this; what does not follow on what was there is wrong."""
         number = len(self.replies) + 1
         match unit:
             case Caption(text, True):
@@ -159,7 +171,9 @@ class Person:
             case _:
                 pass
 
-    def _check(self, reply: Reply) -> None:
+    def check(self, reply: Reply) -> None:
+        """The answer is over: all of it must be there."""
+        self.replies.append(reply)
         number = len(self.replies)
         if not reply.sounded or reply.end != reply.sounded:
             self.wrong.append(f"answer {number}: {reply.sounded} samples of {reply.end}")

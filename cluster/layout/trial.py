@@ -9,10 +9,9 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from actors.tts.hibari import Hibari
 from cluster.layout import plan as plans
@@ -32,6 +31,8 @@ RUNNING_S = 300.0
 MOVED_S = 180.0
 """Longest wait for a conversation to go on."""
 SCRAPED_S = 90.0
+DRAINED = 1012
+"""Close code of a gateway that drains."""
 DEADLINE_S = 120
 """What Ray is told that a node has left."""
 
@@ -87,8 +88,8 @@ class Trial:
             await self._turns(person, TURNS)
             calm = person.pause(0.0, time.monotonic())
             self.seen.note(f"{TURNS} turns", f"longest wait for sound or picture {calm:.1f} s")
-            await self._upgraded(person, "the gateways' release", asyncio.to_thread(self._release))
-            await self._upgraded(person, "one gateway's node", self._node_replaced(person))
+            await self._upgraded(person, "the gateways' release", lambda: asyncio.to_thread(self._release))
+            await self._upgraded(person, "one gateway's node", lambda: self._node_replaced(person))
         finally:
             over.set()
             done, _ = await asyncio.wait([talking], timeout=MOVED_S)
@@ -110,18 +111,19 @@ class Trial:
                 raise Failed(f"{what} ({'it ended' if person.left else f'{MOVED_S:.0f} s'})")
             await asyncio.sleep(0.1)
 
-    async def _upgraded(self, person: Person, what: str, work: Coroutine[Any, Any, str]) -> None:
+    async def _upgraded(self, person: Person, what: str, work: Callable[[], Awaitable[str]]) -> None:
         """Do it while somebody speaks, and note what that one felt."""
         owner = (await stored(person.session)).owner
         begun, cuts = time.monotonic(), len(person.resumed)
-        how = await work
+        how = await work()
         await self._turns(person, TURNS)
         until = time.monotonic()
-        away = [f"{back - cut:.2f} s" for cut, back in person.resumed[cuts:]]
-        felt = f"moved {len(away)} times, without a connection for {', '.join(away)}"
+        moved = person.resumed[cuts:]
+        felt = f"closed with {', '.join(f'{cut.code}, back after {cut.mended - cut.at:.2f} s' for cut in moved)}"
         self.seen.note(f"upgrade of {what}", f"{how}; {until - begun:.0f} s with {TURNS} turns after it")
         self.seen.note("", f"{felt}; longest wait for sound or picture {person.pause(begun, until):.1f} s")
-        self.seen.must(bool(away), f"upgrade of {what}: the conversation was not moved")
+        self.seen.must(bool(moved), f"upgrade of {what}: the conversation was not moved")
+        self.seen.must(all(cut.code == DRAINED for cut in moved), f"upgrade of {what}: {felt}")
         after = (await stored(person.session)).owner
         self.seen.must(after != owner, f"upgrade of {what}: the conversation is still at {owner}")
 

@@ -12,6 +12,9 @@ import yaml
 from cluster.layout import compose, plan, rayservice
 from cluster.layout.box import GIVEN, Unknown, filled
 from cluster.layout.plan import STORE
+from cluster.layout.talk import Person, Reply
+from serve_app.units import End, Kept, Picture, Sound, Told
+from streaming.media import FRAME
 
 ROOT = Path(__file__).resolve().parents[2]
 TOLD = GIVEN | {"AVATAR_STORE__URL": STORE}
@@ -184,3 +187,42 @@ def test_prometheus_scrapes_as_the_pod_monitor_says() -> None:
     assert job["static_configs"] == [{"targets": ["head:9100"]}]
     shipped = yaml.safe_load((ROOT / "dashboards/prometheus.yml").read_text("utf-8"))["scrape_configs"][0]
     assert job["metric_relabel_configs"] == shipped["metric_relabel_configs"]
+
+
+# ---- whoever speaks with it --------------------------------------------------------------------------------
+
+PIECE = bytes(2 * FRAME)
+WHOLE: list[Told] = [
+    Sound(1, 0, PIECE),
+    Picture(1, 0, b"a", True),
+    Sound(1, FRAME, PIECE),
+    Picture(1, FRAME, b"b", False),
+    End(1, 2 * FRAME, 0),
+]
+
+
+def noticed(told: list[Told]) -> list[str]:
+    person, reply = Person(), Reply(0.0)
+    for unit in told:
+        person.take(reply, unit)
+    person.check(reply)
+    return person.wrong
+
+
+def test_an_answer_that_is_whole_is_right() -> None:
+    assert noticed(WHOLE) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "fault"),
+    [
+        ([one for one in WHOLE if one != WHOLE[0]], "sound from 960, not from 0"),
+        ([WHOLE[0], *WHOLE], "sound from 0, not from 960"),
+        ([one for one in WHOLE if one != WHOLE[3]], "1 pictures of 2"),
+        ([*WHOLE[:2], WHOLE[1], *WHOLE[2:]], "picture 0, not 960"),
+        ([one for one in WHOLE if one != WHOLE[2]], "960 samples of 1920"),
+        ([*WHOLE[:3], Kept(1, 2 * FRAME), WHOLE[4]], "went on with less"),
+    ],
+)
+def test_whatever_is_missing_or_there_twice_is_noticed(told: list[Told], fault: str) -> None:
+    assert any(fault in wrong for wrong in noticed(told)), noticed(told)
