@@ -23,7 +23,7 @@ UNSHARE = ("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"
 """What a box has of its own besides network and mounts, which `ip netns exec` gives it."""
 NOBODY = "nameserver 127.0.0.1\n"
 """No server answers for names that are not among the boxes', and that at once."""
-HEALTHY_S = 300.0
+HEALTHY_S = 600.0
 """Longest wait for a box: Ray starts on a busy machine."""
 STARTS = 5
 """How often a box is started: Ray gives up after 30 s on a machine that is too busy."""

@@ -56,6 +56,11 @@ class Cluster:
                 raise Failed(f"{name} cannot be deployed: {one['message']}")
         return bool(status) and all(one["status"] == "RUNNING" for one in status.values())
 
+    def states(self) -> str:
+        """How every application is, in words."""
+        status = self._answer("/api/serve/applications/")["applications"]
+        return "; ".join(f"{name} {one['status']} {one['message']}".strip() for name, one in status.items())
+
     def gateways(self) -> dict[str, str]:
         """Each gateway that runs -> the node that it is on."""
         names = {address: name for name, address in self.boxes.addresses.items()}

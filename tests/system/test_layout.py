@@ -10,7 +10,7 @@ import pytest
 
 from cluster.layout.needs import missing
 
-pytestmark = [pytest.mark.system, pytest.mark.ray, pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.system, pytest.mark.ray, pytest.mark.long, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 
