@@ -84,6 +84,13 @@ def test_each_box_starts_behind_what_it_waits_for_and_knows_when_it_is_healthy()
             assert any(":9100" in word for word in box.healthy), f"{box.name} is not healthy before `deploy`"
 
 
+def test_prometheus_sees_rays_folder_under_the_name_that_ray_links_to() -> None:
+    boxes = {box.name: box for box in of_compose(ROOT).boxes}
+    [folder] = [word.removeprefix("--temp-dir=") for word in boxes["head"].command if word.startswith("--temp-dir=")]
+    [volume] = [mount.volume for mount in boxes["head"].mounts if mount.at == folder]
+    assert any((mount.at, mount.volume) == (folder, volume) for mount in boxes["prometheus"].mounts)
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [
