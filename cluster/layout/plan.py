@@ -23,10 +23,11 @@ SERVE = "/serve.yaml"
 HOST = "avatar.example.org"
 """The name that nginx.conf has, and that the client asks for."""
 GATEWAY_PORT = 8080
-STORE = "postgresql://avatar@postgres/postgres"
+STORE = "postgresql://avatar@postgres/avatar"
 INIT = (
     "chown postgres /pg && runuser -u postgres -- {bin}/initdb -D /pg/data -U avatar -A trust --no-sync"
-    " && echo 'host all all 10.77.0.0/24 trust' >>/pg/data/pg_hba.conf && exec runuser -u postgres --"
+    " && echo 'host all all 10.77.0.0/24 trust' >>/pg/data/pg_hba.conf && echo 'CREATE DATABASE avatar'"
+    " | runuser -u postgres -- {bin}/postgres --single -D /pg/data postgres && exec runuser -u postgres --"
     " {bin}/postgres -D /pg/data -c listen_addresses='*' -c unix_socket_directories=/pg -c fsync=off"
 )
 

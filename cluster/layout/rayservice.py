@@ -35,7 +35,7 @@ class Rendered:
         """``given``: what the operator fills into the secrets, by key."""
         self._objects: list[Object] = documents(text)
         self._given = given
-        self._service: Object = self._one("RayService")
+        self._service: Object = self._one("RayService", "avatar")
         self._cluster: Object = self._service["spec"]["rayClusterConfig"]
 
     @property
@@ -50,8 +50,8 @@ class Rendered:
         head = self._node("head", self._cluster["headGroupSpec"], root, head=True)
         return [self._redis(root), head, *(self._node(name, group, root, head=False) for name, group in workers)]
 
-    def _one(self, kind: str) -> Object:
-        [one] = [one for one in self._objects if one["kind"] == kind]
+    def _one(self, kind: str, name: str) -> Object:
+        [one] = [one for one in self._objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
         return one
 
     # ---- a node --------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class Rendered:
     # ---- Redis ---------------------------------------------------------------------------------------------
 
     def _redis(self, root: Path) -> Box:
-        state = self._one("StatefulSet")
+        state = self._one("StatefulSet", "redis")
         [container] = state["spec"]["template"]["spec"]["containers"]
         _, environment, _ = image(container["image"], [], root)
         claims = {claim["metadata"]["name"] for claim in state["spec"]["volumeClaimTemplates"]}
