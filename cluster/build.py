@@ -25,14 +25,17 @@ POSTGRES = {"url": "postgresql://avatar@postgres/avatar"}
 """As cluster/kubernetes/postgres tells the gateways. No config has it, but it lets there be several."""
 GATEWAYS = {"replicas": 2, "most": 4}
 ELASTIC = {"replicas": 0, "most": 2}
+DRAIN = {"drain_s": 20}
+"""What the environment of cluster/kubernetes/base tells every gateway; Serve has to wait longer before it kills one."""
 
 CONFIGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "dev": ("cpu", {}),
-    "l4": ("l4", {"store": POSTGRES, "ray": {"gateway": GATEWAYS}}),
+    "dev": ("cpu", {"gateway": DRAIN}),
+    "l4": ("l4", {"store": POSTGRES, "gateway": DRAIN, "ray": {"gateway": GATEWAYS}}),
     "scale-to-zero": (
         "l4",
         {
             "store": POSTGRES,
+            "gateway": DRAIN,
             "ray": {"num_gpus": 2, "gateway": GATEWAYS, "asr": ELASTIC, "tts": ELASTIC, "face": ELASTIC},
         },
     ),

@@ -178,6 +178,10 @@ def _served(service: Object, environment: Mapping[str, str], told: str) -> Fault
             yield from (f"{told}: serveConfigV2: {sentence}" for sentence in checking.faults(config, gpus))
         except UserError as error:
             yield f"{told}: serveConfigV2: {error}"
+    drain = float(environment.get(DRAIN, 8))
+    for seconds in _patience(config):
+        if seconds < drain + 1:
+            yield f"{told}: Serve kills a gateway after {seconds:g} s, it drains for {drain:g}; see cluster/build.py"
     carried: dict[str, float] = {}
     for group in groups:
         for name, amount in _resources(group).items():
@@ -185,6 +189,12 @@ def _served(service: Object, environment: Mapping[str, str], told: str) -> Fault
     for name, amount in sorted(_booked(config).items()):
         if amount > carried.get(name, 0.0) + 1e-9:
             yield f"{told}: {amount:g} of the resource {name} are booked and the nodes carry {carried.get(name, 0.0):g}"
+
+
+def _patience(config: Object) -> list[float]:
+    """How long Serve waits for each gateway that it stops."""
+    deployments = [one for application in config.get("applications", []) for one in application.get("deployments", [])]
+    return [float(one.get("graceful_shutdown_timeout_s", 20)) for one in deployments if one.get("name") == "gateway"]
 
 
 def _groups(service: Object) -> list[Object]:

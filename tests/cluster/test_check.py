@@ -154,6 +154,7 @@ PLANTED = [
     ("Kubernetes", f"{POSTGRES}/rules.yaml", "kind: PodDisruptionBudget", "kind: PodDisruptionBudge", "nobody knows"),
     ("Kubernetes", f"{L4}/stages.yaml", '\\"face\\": 1', '\\"mouth\\": 1', "resource face"),
     ("Kubernetes", f"{L4}/serve.yaml", "max_queued_requests: 32", "max_queue: 32", "no such key"),
+    ("Kubernetes", f"{L4}/serve.yaml", "timeout_s: 25.0", "timeout_s: 13.0", "kills a gateway after 13 s"),
     (
         "Kubernetes",
         f"{L4}/kustomization.yaml",
