@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import grpc
 import pytest
-from ray import serve
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RequestCancelledError
 from ray.serve.handle import DeploymentHandle
@@ -25,6 +24,7 @@ from actors.tts import voices
 from streaming.calls import Envelope, enter
 from streaming.media import FRAME, MIC_RATE
 from streaming.stages import Avatar, BadInput, FaceState, Said, Span, Spoken, StageError, StageLost, TextDelta
+from tests.actors.serve_local import local
 from tests.stubs import AVATAR, Echo, Hum, Mask, Scribe
 
 MINUTE = bytes(2 * 60 * MIC_RATE)
@@ -230,7 +230,7 @@ async def test_a_span_a_text_and_a_conversation_may_be_too_large_as_well() -> No
 def deployed(stage: Any, name: str, engine: str, monkeypatch: pytest.MonkeyPatch) -> DeploymentHandle:
     """The stage's own deployment in Serve's local mode: no Ray, but everything else of ours."""
     monkeypatch.setitem(vars(__import__(f"actors.{name}", fromlist=["ENGINES"]))["ENGINES"], "stub", engine)
-    return serve.run(stage.deployment.bind("stub", {}), name=name, route_prefix=None, _local_testing_mode=True)
+    return local(stage.deployment.bind("stub", {}), name)
 
 
 async def test_each_deployment_passes_its_engines_stream_on(monkeypatch: pytest.MonkeyPatch) -> None:

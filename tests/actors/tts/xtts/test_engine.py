@@ -8,11 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from ray import serve
-from ray.serve.handle import DeploymentHandle
 
 import actors.tts.deployment
 from actors.engines import resolve
@@ -20,6 +18,7 @@ from actors.handles import RemoteVoice
 from actors.tts import voices
 from actors.tts.xtts.engine import Xtts
 from streaming.stages import BadInput, Spoken, StageError
+from tests.actors.serve_local import local
 from tests.actors.tts.xtts import recordings, tiny
 
 TEXT = "Hello there, my friend."
@@ -77,8 +76,7 @@ async def test_a_stored_voice_reaches_an_engine_on_another_machine(
     monkeypatch.setattr(voices, "here", lambda _: False)
     deployment: Any = actors.tts.deployment.deployment
     bound = deployment.bind("xtts", {"models": str(tiny.folder()), "device": "cpu"})
-    handle: Any = serve.run(bound, name="tts", route_prefix=None, _local_testing_mode=True)
-    remote = RemoteVoice(cast(DeploymentHandle, handle))
+    remote = RemoteVoice(local(bound, "tts"))
     for path in voices.own_folder().glob("*.safetensors"):
         path.unlink()
     monkeypatch.setattr("actors.handles.find", lambda name: voices.Brought(name, "", "en", "", "", True, {}))
