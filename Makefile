@@ -25,7 +25,7 @@ check: .venv/.dev                  ## format, lint, types, who may import whom, 
 	$(BIN)/python -m cluster.check
 
 test-system: .venv/.system         ## the tests of whole programs: Ray, servers, wheels, real engines
-	$(BIN)/python -m pytest -m "(system or ray) and not long"
+	$(BIN)/python -m pytest -m "(system or ray) and not long" --durations 30
 
 bench: .venv/.dev                  ## measure latency and cost on this machine: the tables of docs/performance.md
 	$(BIN)/python -m serve_app.bench

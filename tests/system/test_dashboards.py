@@ -58,7 +58,6 @@ def test_the_shipped_configurations_are_right() -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.long
 def test_every_panel_shows_finite_numbers_while_people_talk_to_the_service_on_ray() -> None:
     tool("prometheus")
     done = subprocess.run([sys.executable, "-m", "dashboards.trial"], cwd=FOLDER.parent, capture_output=True, text=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors.serving import ENVIRONMENT
+from serve_app.ports import free_port
 from tests.system.faults.nodes import ROOT, STORE_BYTES, short_folder, wait_until
 from tests.system.hybrid.line import Line, NoLine, line
 from tests.system.hybrid.sites import (
@@ -30,7 +31,6 @@ from tests.system.hybrid.sites import (
     spoken,
     talking,
 )
-from tests.system.service import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.system, pytest.mark.timeout(400)]
 
