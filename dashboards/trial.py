@@ -90,9 +90,7 @@ def configured(folder: Path, discovery: Path, gateway: int) -> Path:
 
 
 async def person(url: str, seconds: float, *, rude: bool) -> None:
-    """Speak questions until then. A rude one interrupts every answer once it has heard a second of it, leaves, and
-    comes again: conversations end all the time.
-    """
+    """Speak questions until then; a rude one interrupts every answer once it has heard a second of it."""
     questions = itertools.cycle(await ask_with(Hibari(), QUESTIONS))
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -105,8 +103,6 @@ async def person(url: str, seconds: float, *, rude: bool) -> None:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(PATIENCE_S):
                             await answered(avatar, rude=rude)
-                    if rude:
-                        break
         await asyncio.sleep(1)
 
 
@@ -170,6 +166,7 @@ def trial(seconds: float) -> int:
     ports = {name: free_port() for name in ("gateway", "dashboard", "prometheus")}
     settings = {
         "AVATAR_DOOR__KEYS": os.devnull,
+        "AVATAR_GATEWAY__LATE": "1",  # a busy machine lets people in all the same: whoever is turned away shows nothing
         "AVATAR_GATEWAY__PORT": str(ports["gateway"]),
         "AVATAR_RAY__DASHBOARD_PORT": str(ports["dashboard"]),
         "AVATAR_RAY__TEMP_DIR": str(folder / "r"),
