@@ -13,7 +13,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -26,7 +26,17 @@ from serve_app.keeper import Archive, Keeper
 from serve_app.store import StaleEpoch, Stored
 from streaming.commands import Audio, Command, Ended, Frames, Kept, Show
 from streaming.conversation import Conversation
-from streaming.events import Event, Rejoined
+from streaming.events import (
+    ClipEnded,
+    Event,
+    Played,
+    Rejoined,
+    ReplyCalled,
+    ReplyEnded,
+    ReplyText,
+    SpeechReady,
+    StageFailed,
+)
 from streaming.journal import JournalError, canonical, decode, encode
 from streaming.recalling import Recalling, blank, note
 from streaming.session import ClientOrder
@@ -37,6 +47,8 @@ log = logging.getLogger(__name__)
 REFUSED = "cannot_resume"
 _UNNOTED = {"input_audio_buffer.append", "avatar.playhead"}
 """What a client says often and what changes nothing that both must agree on."""
+_BESIDE = {kind.__name__ for kind in (Played, ReplyText, ReplyCalled, ReplyEnded, SpeechReady, ClipEnded, StageFailed)}
+"""Events that are noted and come of nothing that is noted as said."""
 
 
 def fresh_token() -> str:
@@ -141,7 +153,23 @@ async def take_over(archive: Archive | None, hello: Hello) -> Taken:
         epoch = await archive.store.take_over(hello.session, archive.owner)
     except StaleEpoch:
         raise _refused("that conversation was taken up elsewhere at this moment; a new one has begun") from None
-    return Taken(stored, epoch, tuple([line async for line in _noted(archive, hello.session)]))
+    return Taken(stored, epoch, acted_on([line async for line in _noted(archive, hello.session)]))
+
+
+def acted_on(lines: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The lines without what a client said and nothing came of, before its owner died or to the end.
+
+    It counts as never received: the client says it again. What had an effect that both must agree on was noted.
+    """
+    idle, dropped = list[int](), set[int]()
+    for index, line in enumerate(lines):
+        if "in" in line:
+            idle.append(index)
+        elif "told" in line and (kind := (line.get("event") or {}).get("kind")) not in _BESIDE:
+            if kind == Rejoined.__name__:
+                dropped.update(idle)
+            idle.clear()
+    return tuple(line for index, line in enumerate(lines) if index not in dropped.union(idle))
 
 
 async def _noted(archive: Archive, session: str) -> AsyncIterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from serve_app.gateway.app import build_gateway
 from serve_app.gateway.house import House
+from serve_app.gateway.resuming import acted_on
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.keeper import Archive
 from serve_app.store import Store
@@ -326,3 +327,14 @@ async def test_without_a_store_nothing_can_be_taken_up() -> None:
             assert "resume_token" not in client.session["avatar"]
             client.session["avatar"]["resume_token"] = "x"
             assert "store.keep" in (await client.hello(socket))["error"]["message"]
+
+
+@pytest.mark.parametrize("after", [[], [{"event": {"kind": "Rejoined"}, "told": [[4, "State"]]}]])
+def test_what_nothing_came_of_was_never_received(after: list[dict[str, Any]]) -> None:
+    """Its gateway died between hearing it and acting on it; also when the one after that dies as well."""
+    heard, told = {"in": '{"event_id": "said_1"}'}, {"told": [[3, "State"]]}
+    lost = {"in": '{"event_id": "said_2"}'}
+    beside = {"event": {"kind": "Played"}, "told": []}
+    lines = [heard, {"sent": 2, "seq": 5}, told, lost, {"sent": 3, "seq": 6}, beside, *after]
+    assert acted_on(lines) == tuple(line for line in lines if line is not lost)
+    assert acted_on([*lines[:4], told]) == (*lines[:4], told)
