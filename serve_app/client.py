@@ -26,6 +26,7 @@ from websockets.asyncio.client import connect as connect_socket
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
+from serve_app.cuts import CUT, AvatarError, Mended, code_of, gone
 from serve_app.playing import Playhead
 from serve_app.units import BadMessage, End, Hold, Reader, Told, Trouble
 from streaming.media import MIC_RATE, SAMPLE_BYTES, Flag, Kind, Unit, pack, samples
@@ -51,29 +52,6 @@ SAID = "said_"
 """What the ids of our messages begin with."""
 UNHEARD = 32
 """Messages that are kept to be said again: more are not under way at once."""
-CUT = (1001, 1005, 1006, 1011, 1012, 4008)
-"""Close codes after which it is worth while to come back."""
-
-MEANING = {
-    1001: "the service is going away; connect again",
-    1006: "the connection was lost without a word; look at the network, or at the service's log",
-    1009: "a message was larger than the service takes; send less at once",
-    1011: "the session broke on the service's side; its log says why; connect again",
-    1012: "the service restarts; connect again",
-    1013: "the service is full; try again in a while",
-    4008: "this client did not read what it was sent; read units as they come, and connect again",
-    4029: "more was sent than this client may; send less",
-}
-"""What the codes of a closed connection mean; docs/protocol.md lists them."""
-
-
-class AvatarError(Exception):
-    """The conversation cannot begin or go on; the message is one sentence that says what to do."""
-
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        """Close code of the socket or HTTP status of its refusal; None if the service was not reached."""
 
 
 class Avatar:
@@ -101,6 +79,10 @@ class Avatar:
         self._heard_to: tuple[int, int] | None = None
         """Reply and sample that was reported last; it may have been under way when a connection was cut."""
         self._news = asyncio.Event()
+        self.away = False
+        """True while it looks for another connection: nothing that is said is taken until there is one."""
+        self.mended: list[Mended] = []
+        """Every connection that was cut so far and replaced, the oldest first."""
 
     @property
     def session(self) -> dict[str, Any]:
@@ -181,7 +163,7 @@ class Avatar:
         try:
             await self._socket.send(message)
         except ConnectionClosed as closed:
-            raise _gone(closed) from None
+            raise gone(closed) from None
         self._seq += 1
 
     # ---- from the avatar -----------------------------------------------------------------------------------
@@ -204,15 +186,20 @@ class Avatar:
         except ConnectionClosed as closed:
             if closed.rcvd is not None and closed.rcvd.code == 1000:
                 raise StopAsyncIteration from None
-            await self._come_back(closed)
+            cut, self.away = time.monotonic(), True
+            try:
+                await self._come_back(closed)
+            finally:
+                self.away = False
+            self.mended.append(Mended(code_of(closed), cut, time.monotonic()))
             return None
 
     async def _come_back(self, closed: ConnectionClosed) -> None:
         """Connect once more and go on where the connection was cut. Raises AvatarError if that cannot be."""
-        code = closed.rcvd.code if closed.rcvd else 1006
+        code = code_of(closed)
         hello = self._reader.hello()
         if self._again is None or hello is None or code not in CUT:
-            raise _gone(closed) from None
+            raise gone(closed) from None
         until = time.monotonic() + RESUME_S
         pause = AGAIN_S
         while True:
@@ -225,7 +212,7 @@ class Avatar:
             except (AvatarError, ConnectionClosed, TimeoutError) as error:
                 refused = isinstance(error, AvatarError) and error.code == code
                 if refused or time.monotonic() + pause > until:
-                    raise _gone(closed) from error
+                    raise gone(closed) from error
             await asyncio.sleep(pause)
             pause = min(2 * pause, AGAIN_MOST_S)
 
@@ -375,12 +362,6 @@ def _sentence(body: bytes) -> str:
     except ValueError:
         return text[:200]
     return str(said.get("detail", "")) if isinstance(said, dict) else ""
-
-
-def _gone(closed: ConnectionClosed) -> AvatarError:
-    code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
-    meaning = MEANING.get(code) or reason or "the connection was closed"
-    return AvatarError(f"{meaning} (close code {code}{f': {reason}' if reason and reason != meaning else ''})", code)
 
 
 def _codec(session: dict[str, Any]) -> str | None:

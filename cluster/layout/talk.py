@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from websockets.exceptions import ConnectionClosed
-
 from serve_app.bench.questions import Question
 from serve_app.client import Avatar, AvatarError, connect
+from serve_app.cuts import Mended
 from serve_app.units import Caption, End, Kept, Notice, Picture, Sound, State, Told, Trouble
 from streaming.media import FRAME, MIC_RATE, SAMPLE_BYTES, frames_for, samples
 
@@ -24,8 +23,6 @@ BLOCK = MIC_RATE // 10 * SAMPLE_BYTES
 """Bytes of 100 ms of microphone sound."""
 PATIENCE_S = 150.0
 """Longest wait for the next word of the service before it counts as silent for ever."""
-LOST = 1006
-"""Close code of a connection that ended without a word."""
 REST_S = 1.0
 """Between an answer and the next question, as people do."""
 
@@ -46,15 +43,6 @@ class Reply:
     """What was left out, as we were told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A connection that was cut: with what code, when, and when there was another one."""
-
-    code: int
-    at: float
-    mended: float
-
-
 @dataclass
 class Person:
     """Make one, ``talk``, and look at what it noticed."""
@@ -65,7 +53,7 @@ class Person:
     wrong: list[str] = field(default_factory=list[str])
     again: int = 0
     """Questions that were asked once more, because the connection was cut while they were spoken."""
-    resumed: list[Cut] = field(default_factory=list[Cut])
+    resumed: list[Mended] = field(default_factory=list[Mended])
     """Every cut connection that was followed by another one."""
     session: str = ""
     left: bool = False
@@ -75,7 +63,7 @@ class Person:
         try:
             async with connect(url, api_key=key) as avatar:
                 self.session = avatar.session["id"]
-                self._watch(avatar)
+                self.resumed = avatar.mended
                 told: asyncio.Queue[Told | Exception] = asyncio.Queue()
                 reading = asyncio.create_task(_read(avatar, told))
                 try:
@@ -92,16 +80,6 @@ class Person:
             self.wrong.append(f"heard nothing for {PATIENCE_S:.0f} s after question {len(self.heard)}")
         finally:
             self.left = True
-
-    def _watch(self, avatar: Avatar) -> None:
-        again: Callable[[ConnectionClosed], Awaitable[None]] = avatar._come_back
-
-        async def come_back(closed: ConnectionClosed) -> None:
-            at = time.monotonic()
-            await again(closed)
-            self.resumed.append(Cut(closed.rcvd.code if closed.rcvd else LOST, at, time.monotonic()))
-
-        avatar._come_back = come_back  # type: ignore[method-assign]  # the SDK tells nobody of a cut that it mends
 
     # ---- a turn --------------------------------------------------------------------------------------------
 
@@ -126,7 +104,7 @@ class Person:
         except AvatarError:
             cuts = len(self.resumed)
             async with asyncio.timeout(PATIENCE_S):
-                while len(self.resumed) == cuts:  # noqa: ASYNC110  # the SDK tells nobody
+                while len(self.resumed) == cuts:  # noqa: ASYNC110  # the SDK writes it down, and wakes nobody
                     await asyncio.sleep(0.05)
 
     async def _hear_out(self, told: asyncio.Queue[Told | Exception], cuts: int) -> bool:

@@ -122,7 +122,7 @@ class Trial:
         await self._turns(person, TURNS)
         until = time.monotonic()
         moved = person.resumed[cuts:]
-        felt = f"closed with {', '.join(f'{cut.code}, back after {cut.mended - cut.at:.2f} s' for cut in moved)}"
+        felt = f"closed with {', '.join(f'{cut.code}, back after {cut.mended - cut.cut:.2f} s' for cut in moved)}"
         self.seen.note(f"upgrade of {what}", f"{how}; {until - begun:.0f} s with {TURNS} turns after it")
         self.seen.note("", f"{felt}; longest wait for sound or picture {person.pause(begun, until):.1f} s")
         self.seen.must(bool(moved), f"upgrade of {what}: the conversation was not moved")

@@ -76,6 +76,8 @@ async def test_a_connection_that_is_cut_is_made_anew_and_the_reply_goes_on(tmp_p
         assert [unit.pts for unit in told if isinstance(unit, Sound)] == [k * 2400 for k in range(5)]
         assert [unit.pts for unit in told if isinstance(unit, Picture)] == [k * FRAME for k in range(13)]
         assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "You said: hi"
+        [mended] = avatar.mended
+        assert mended.code == 1006 and mended.cut <= mended.mended and not avatar.away
         async with connect(url, resume=False) as avatar:
             await avatar.say("hi")
             avatar._socket.transport.abort()
@@ -92,6 +94,7 @@ async def test_the_playhead_is_reported_after_a_cut_too(tmp_path: Path, monkeypa
             assert again
 
             async def later() -> ClientConnection:
+                assert avatar.away
                 await asyncio.sleep(0.1)  # longer than some reports are apart
                 return await again()
 
@@ -332,6 +335,7 @@ def test_it_needs_websockets_and_the_conversations_vocabulary_only() -> None:
     assert {name for name in packages if name[0] != "_"} <= {"numpy", "serve_app", "streaming", "websockets"}
     assert [name for name in loaded if name.startswith("serve_app.")] == [
         "serve_app.client",
+        "serve_app.cuts",
         "serve_app.playing",
         "serve_app.units",
     ]

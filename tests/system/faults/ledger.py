@@ -41,7 +41,7 @@ class Ledger:
         seen.lost += lost
         for person in people:
             seen.pauses.append(person.pause(at))
-            seen.resumed += [back - cut for cut, back in person.resumed if cut >= at - 0.5]
+            seen.resumed += [one.mended - one.cut for one in person.resumed if one.cut >= at - 0.5]
             seen.less += sum(not reply.whole for reply in person.after(at))
 
     def beside(self, kind: str, count: int) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 from serve_app.client import Avatar, AvatarError, connect
+from serve_app.cuts import Mended
 from serve_app.units import End, Notice, Picture, Sound, State, Told, Trouble
 from streaming.media import FRAME, frames_for, samples
 
@@ -50,14 +51,22 @@ class Person:
     name: str
     replies: list[Reply] = field(default_factory=list[Reply])
     wrong: list[str] = field(default_factory=list[str])
-    resumed: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    """When its connection was cut, and when it had another one."""
-    away: bool = False
-    """True while it looks for another connection."""
     left: bool = False
     """True once it talks no more."""
     next: list[str] = field(default_factory=list[str])
     """What it says next instead of its usual words."""
+
+    _avatar: Avatar | None = None
+
+    @property
+    def resumed(self) -> list[Mended]:
+        """Its connections that were cut and replaced."""
+        return self._avatar.mended if self._avatar else []
+
+    @property
+    def away(self) -> bool:
+        """True while it looks for another connection."""
+        return self._avatar is not None and self._avatar.away
 
     def line(self, k: int) -> str:
         """Its ``k``-th usual sentence, about 4 s of speech in several clips."""
@@ -68,7 +77,7 @@ class Person:
         """Talk until it is over, and never leave by itself."""
         try:
             async with connect(url) as avatar:
-                self._watch(avatar)
+                self._avatar = avatar
                 for k in count():
                     if over.is_set():
                         return
@@ -80,17 +89,6 @@ class Person:
 
         finally:
             self.left = True
-
-    def _watch(self, avatar: Avatar) -> None:
-        again = avatar._come_back
-
-        async def come_back(closed: object) -> None:
-            cut, self.away = time.monotonic(), True
-            await again(closed)  # type: ignore[arg-type]
-            self.away = False
-            self.resumed.append((cut, time.monotonic()))
-
-        avatar._come_back = come_back  # type: ignore[method-assign]
 
     async def _turn(self, avatar: Avatar, asked: str) -> None:
         reply = Reply(asked, time.monotonic())
