@@ -152,8 +152,8 @@ class Conversation:
                 return self._press(at, interrupts)
             case TalkReleased():
                 return [*self._guard.clean(self._ears.release())]
-            case Typed(text):
-                return self._take_text(text)
+            case Typed():
+                return self._take_text(event)
             case Added() | Removed() | Truncated() | Requested() | Stopped() | Dropped() | Agreed():
                 return self._obey(event)
             case PictureLost():
@@ -239,16 +239,18 @@ class Conversation:
         interrupting = self._floor.reply is not None and self._guard.over and not self._ears.pressed
         return interrupting and self._ears.voiced(until) < self._pace.echo_brief and not says_stop(text)
 
-    def _take_text(self, text: str) -> list[Command]:
-        if not text.strip():
+    def _take_text(self, typed: Typed) -> list[Command]:
+        if not typed.text.strip():
             return []
-        orders = self._cut()
+        # What was being said has ended without words; a reply that is written over goes on to the next at once.
+        unsaid = self._floor.enter("idle") if self.state == "listening" else []
+        orders = [*self._cut(), *unsaid]
         self._ears.discard()
-        return [*orders, *self._open_turn(text.strip())]
+        return [*orders, *self._open_turn(typed.text.strip(), typed.id)]
 
-    def _open_turn(self, text: str) -> list[Command]:
+    def _open_turn(self, text: str, name: str = "") -> list[Command]:
         self._due = None
-        said = self._floor.record.add(Said("user", text, self.turn + 1))
+        said = self._floor.record.add(Said("user", text, self.turn + 1, id=name))
         return [
             Show(UserCaption(text, final=True)),
             *said,

@@ -74,9 +74,11 @@ class TalkReleased:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The person wrote instead of speaking."""
+    """The person wrote instead of speaking: whatever is said stops, and this is answered."""
 
     text: str
+    id: str = ""
+    """Name of the item that it becomes; empty lets the conversation name it."""
 
 
 @dataclass(frozen=True, slots=True)

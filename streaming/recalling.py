@@ -24,6 +24,7 @@ from streaming.events import (
     Requested,
     SpeechReady,
     StageFailed,
+    Typed,
 )
 from streaming.floor import Floor
 from streaming.journal import decode, encode
@@ -34,6 +35,7 @@ _Noted = (
     Rejoined
     | Agreed
     | Requested
+    | Typed
     | ReplyText
     | ReplyCalled
     | ReplyEnded
@@ -82,6 +84,11 @@ class Recalling:
         return self._floor.turn
 
     @property
+    def asked(self) -> bool:
+        """True if a reply was ever begun or asked for."""
+        return self.turn > 0 or self._due is not None
+
+    @property
     def replying(self) -> bool:
         """True if the newest reply is under way."""
         return self._floor.reply is not None
@@ -113,6 +120,8 @@ class Recalling:
                 pass  # an aside does not outlive its gateway
             case Requested():
                 self._due = event
+            case Typed():
+                self._due = Requested()
             case Played(turn, pts) if floor.reply and turn == floor.turn:
                 floor.reply.played(pts)
             case StageFailed(turn) if floor.reply and turn == floor.turn:

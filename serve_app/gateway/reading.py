@@ -27,11 +27,11 @@ from streaming.events import (
     PictureLost,
     Played,
     Removed,
-    Requested,
     Stopped,
     TalkPressed,
     TalkReleased,
     Truncated,
+    Typed,
 )
 from streaming.media import MIC_RATE, RATE, Kind, WireError, samples, unpack
 from streaming.stages import Avatar
@@ -120,7 +120,7 @@ class Incoming:
                 self._buffer.clear()
                 return [*([Dropped()] if conduct.wishes.live else []), ("input_audio_buffer.cleared", {})]
             case "conversation.item.create":
-                return self._create(dict(event["item"]), event.get("previous_item_id"))
+                return [self._added(dict(event["item"]), event.get("previous_item_id"))]
             case "conversation.item.retrieve":
                 return [("conversation.item.retrieved", {"item": conduct.items[self._known(event, "retrieve")]})]
             case "conversation.item.delete":
@@ -216,7 +216,7 @@ class Incoming:
 
     # ---- items ---------------------------------------------------------------------------------------------
 
-    def _create(self, item: dict[str, Any], after: Any) -> list[Answer]:
+    def _added(self, item: dict[str, Any], after: Any) -> Added:
         conduct = self._conduct
         name = item.get("id") or conduct.items.fresh()
         if not isinstance(name, str) or name in conduct.items:
@@ -237,7 +237,7 @@ class Incoming:
         conduct.items.put(shown(item, said), name, place)
         conduct.added.add(name)
         own = conduct.items.own(place) if place else place
-        return [Added(said, own)]
+        return Added(said, own)
 
     def _say(self, text: str, name: str | None) -> list[Answer]:
         """A typed message for which everything else stops. ``name``: what a client calls it that may say it twice."""
@@ -247,10 +247,10 @@ class Incoming:
             "role": "user",
             "content": [{"type": "input_text", "text": text.strip()}],
         }
-        added = self._create(item, None)
+        said = self._added(item, None).item
         self._conduct.waiting = self._conduct.usual
         self._conduct.stopped = max([0, *self._conduct.responses])
-        return [Dropped(), Stopped(), *added, Requested()]
+        return [Typed(said.text, said.id)]
 
     def _known(self, event: dict[str, Any], verb: str) -> str:
         name = event["item_id"]

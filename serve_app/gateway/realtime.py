@@ -190,24 +190,21 @@ class Connection:
         except ClientError as error:
             await self._tell(of_error(error))
             return
+        events = [answer for answer in answers if not isinstance(answer, tuple | Hello)]
         if self._conduct.wishes is not before:
-            session = self._begun()
-            self._note(message)
-            await self._agree(session)
-        elif any(not isinstance(answer, tuple | Hello) for answer in answers):
-            self._begun()
-            self._note(message)
+            await self._agree(self._begun(), message)
+        elif events and self._begun():
+            self._note(message, events[-1])
         for answer in answers:
             if isinstance(answer, tuple):
                 await self._tell(answer)
-                continue
-            if isinstance(answer, Hello):
+            elif isinstance(answer, Hello):
                 await self._welcome(answer)
-                continue
-            if self._guest:
-                self._guest.heard(answer)
-            await self._join(self._begun())
-            await self._begun().happen(answer)
+            else:
+                if self._guest:
+                    self._guest.heard(answer)
+                await self._join(self._begun())
+                await self._begun().happen(answer)
         if self._session or self._conduct.greeting:
             await self._join(self._begun())
 
@@ -220,9 +217,9 @@ class Connection:
             if says := self._conduct.greeting:
                 await session.happen(Requested(says=says))
 
-    def _note(self, message: str | bytes) -> None:
+    def _note(self, message: str | bytes, event: Event | None = None) -> None:
         if self._log and isinstance(message, str):
-            self._log.said(message)
+            self._log.said(message, event)
 
     async def _welcome(self, hello: Hello) -> None:
         """A client that was cut off is back."""
@@ -243,10 +240,11 @@ class Connection:
         persona = taken.stored.header.get("persona", "")
         conduct = Conduct(hello.session, house.stages.avatar, self._pace(), own=True, cast=house.cast, persona=persona)
         conduct.resume_token = hello.token
-        self._joined, outgoing = True, Outgoing(conduct, clock_ms=self._clock_ms)  # it was greeted when it came first
+        outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
         # An hour of talk takes seconds to do again: in a thread, so that others are not kept waiting.
         up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing, house.stages.planner)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
+        self._joined = up.asked  # else it is greeted yet
         told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", "session_id": hello.session}
         told |= {"last_seq": hello.last_seq, "received": taken.received, "session": conduct.described()}
         self._outbox.put(Missed((json.dumps(told), *up.missed)))
@@ -259,12 +257,14 @@ class Connection:
             self._outbox.put(order)
         session.drive(conduct.driving(house.driving))
 
-    async def _agree(self, session: Session) -> None:
-        """What the client chose holds from now on."""
+    async def _agree(self, session: Session, message: str | bytes = b"") -> None:
+        """What the client chose holds from now on; ``message`` is where it did."""
         session.drive(self._conduct.driving(self._house.driving))
         # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
         judged = self._house.stages.judge is not None
-        await session.happen(self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged))
+        agreed = self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged)
+        self._note(message, agreed)
+        await session.happen(agreed)
 
     def _pace(self) -> Pace:
         usual, blind = self._house.pace, Pace.blind()

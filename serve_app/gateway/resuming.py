@@ -13,7 +13,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -26,17 +26,7 @@ from serve_app.keeper import Archive, Keeper
 from serve_app.store import StaleEpoch, Stored
 from streaming.commands import Audio, Command, Ended, Frames, Kept, Show
 from streaming.conversation import Conversation
-from streaming.events import (
-    ClipEnded,
-    Event,
-    Played,
-    Rejoined,
-    ReplyCalled,
-    ReplyEnded,
-    ReplyText,
-    SpeechReady,
-    StageFailed,
-)
+from streaming.events import Event, Rejoined
 from streaming.journal import JournalError, canonical, decode, encode
 from streaming.recalling import Recalling, blank, note
 from streaming.session import ClientOrder
@@ -47,8 +37,6 @@ log = logging.getLogger(__name__)
 REFUSED = "cannot_resume"
 _UNNOTED = {"input_audio_buffer.append", "avatar.playhead"}
 """What a client says often and what changes nothing that both must agree on."""
-_BESIDE = {kind.__name__ for kind in (Played, ReplyText, ReplyCalled, ReplyEnded, SpeechReady, ClipEnded, StageFailed)}
-"""Events that are noted and come of nothing that is noted as said."""
 
 
 def fresh_token() -> str:
@@ -74,23 +62,32 @@ class Log:
         self._keeper = keeper
         self._next = first
         self._numbers: dict[int, int] = {}
+        self._said: dict[int, tuple[Event, str]] = {}
 
     def happened(self, event: Event, commands: list[Command]) -> None:
-        """An event and what it leads to, before anything of it is done."""
-        noted = note(event, commands)
+        """An event and what it leads to, before anything of it is done, with the message that it came of.
+
+        They are noted as one: a message counts as received if it was acted on, and never without that.
+        """
+        noted = note(event, commands) or {}
         told = [[self._numbered(order), encode(order, media=False)] for order in commands if _kept(order)]
-        if noted or told:
-            self._keeper.note(canonical({**(noted or {}), "told": told}))
+        said = {"in": self._said.pop(id(event))[1]} if id(event) in self._said else {}
+        if noted or told or said:
+            self._keeper.note(canonical({**noted, **said, "told": told}))
 
     def answered(self, told: Told) -> None:
         """The client is answered at once."""
         if told[0] != PONG:
             self._keeper.note(canonical({"told": [[self._numbered(told), list(told)]]}))
 
-    def said(self, message: str) -> None:
-        """The client said something."""
-        if json.loads(message).get("type") not in _UNNOTED:
+    def said(self, message: str, event: Event | None = None) -> None:
+        """The client said something, and ``event`` is the last that comes of it; None if all came of it already."""
+        if json.loads(message).get("type") in _UNNOTED:
+            return
+        if event is None:
             self._keeper.note(canonical({"in": message}))
+        else:  # the event is kept too, for as long as its identity is its key
+            self._said[id(event)] = (event, message)
 
     def sent(self, order: ClientOrder | Told, seq: int) -> None:
         """An order is about to be sent, as message ``seq`` and those that follow it."""
@@ -153,23 +150,7 @@ async def take_over(archive: Archive | None, hello: Hello) -> Taken:
         epoch = await archive.store.take_over(hello.session, archive.owner)
     except StaleEpoch:
         raise _refused("that conversation was taken up elsewhere at this moment; a new one has begun") from None
-    return Taken(stored, epoch, acted_on([line async for line in _noted(archive, hello.session)]))
-
-
-def acted_on(lines: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """The lines without what a client said and nothing came of, before its owner died or to the end.
-
-    It counts as never received: the client says it again. What had an effect that both must agree on was noted.
-    """
-    idle, dropped = list[int](), set[int]()
-    for index, line in enumerate(lines):
-        if "in" in line:
-            idle.append(index)
-        elif "told" in line and (kind := (line.get("event") or {}).get("kind")) not in _BESIDE:
-            if kind == Rejoined.__name__:
-                dropped.update(idle)
-            idle.clear()
-    return tuple(line for index, line in enumerate(lines) if index not in dropped.union(idle))
+    return Taken(stored, epoch, tuple([line async for line in _noted(archive, hello.session)]))
 
 
 async def _noted(archive: Archive, session: str) -> AsyncIterator[dict[str, Any]]:
@@ -203,6 +184,8 @@ class TakenUp:
     """Orders that were never sent, by number."""
     next: int
     """Number of the next order."""
+    asked: bool
+    """True if a reply was ever asked for, and be it the greeting."""
 
 
 def take_up(
@@ -241,7 +224,7 @@ def _taken_up(recalling: Recalling, taken: Taken, hello: Hello, conduct: Conduct
     rejoined = Rejoined(hello.turn, hello.audio, hello.video, ended)
     if response := conduct.responses.get(recalling.turn):
         response.samples = hello.audio if hello.turn == recalling.turn else 0
-    return TakenUp(recalling.conversation(), rejoined, incoming, tuple(missed), owed, count)
+    return TakenUp(recalling.conversation(), rejoined, incoming, tuple(missed), owed, count, recalling.asked)
 
 
 def _again(incoming: Incoming, message: str) -> None:

@@ -252,6 +252,15 @@ def test_typing_interrupts() -> None:
     assert talk.on(Typed("   ")) == []
 
 
+def test_what_was_begun_aloud_and_then_written_instead_ends_without_words() -> None:
+    talk = Conversation("s")
+    talk.on(SpeechStarted(0))
+    told = talk.on(Typed("Never mind, I write", "item_1"))
+    assert told[0] == Show(StateChanged("idle", 0))
+    assert talk.history == (Said("user", "Never mind, I write", 1, id="item_1"),)
+    assert told[-1] == Ask(1, talk.history)
+
+
 def test_a_reply_that_ends_while_somebody_speaks_leaves_the_floor() -> None:
     talk = speaking(count=SECOND // 2)
     talk.on(SpeechStarted(0))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,13 +17,19 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from serve_app.gateway.app import build_gateway
+from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.house import House
-from serve_app.gateway.resuming import acted_on
+from serve_app.gateway.reading import Hello, Incoming
+from serve_app.gateway.resuming import Log, Taken, recalled
 from serve_app.gateway.wire import SUBPROTOCOL
-from serve_app.keeper import Archive
-from serve_app.store import Store
+from serve_app.keeper import Archive, Keeper
+from serve_app.persona import Cast, Persona
+from serve_app.store import Store, Stored, Summary
+from streaming.conversation import Conversation
+from streaming.events import Tick
 from streaming.media import FRAME, Kind, unpack
 from streaming.pace import Pace
+from streaming.recalling import Recalling
 from streaming.session import Driving, Stages
 from streaming.stages import History, Phone, Spoken, TextDelta, Tool, Word
 from tests.serve_app.databases import postgres
@@ -34,6 +40,7 @@ __all__ = ["postgres"]
 
 TEXT = ["Well. ", "A flute is made of silver ", "or of wood, and a player ", "blows across its edge. ", "That is all."]
 PIECE = 2400
+ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "I have a cat."}]}
 
 
 class Writer:
@@ -329,12 +336,41 @@ async def test_without_a_store_nothing_can_be_taken_up() -> None:
             assert "store.keep" in (await client.hello(socket))["error"]["message"]
 
 
-@pytest.mark.parametrize("after", [[], [{"event": {"kind": "Rejoined"}, "told": [[4, "State"]]}]])
-def test_what_nothing_came_of_was_never_received(after: list[dict[str, Any]]) -> None:
-    """Its gateway died between hearing it and acting on it; also when the one after that dies as well."""
-    heard, told = {"in": '{"event_id": "said_1"}'}, {"told": [[3, "State"]]}
-    lost = {"in": '{"event_id": "said_2"}'}
-    beside = {"event": {"kind": "Played"}, "told": []}
-    lines = [heard, {"sent": 2, "seq": 5}, told, lost, {"sent": 3, "seq": 6}, beside, *after]
-    assert acted_on(lines) == tuple(line for line in lines if line is not lost)
-    assert acted_on([*lines[:4], told]) == (*lines[:4], told)
+class Lines:
+    """A keeper that only takes down."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+
+@pytest.mark.parametrize(
+    ("message", "came"),
+    [
+        ({"type": "avatar.say", "text": "Who are you?"}, lambda up: up.asked),
+        ({"type": "response.create"}, lambda up: up.asked),
+        ({"type": "conversation.item.create", "item": ITEM}, lambda up: bool(up.conversation().history)),
+        ({"type": "conversation.item.delete", "item_id": "there"}, lambda up: not up.conversation().history),
+    ],
+)
+def test_whenever_a_gateway_dies_a_message_was_received_if_it_was_acted_on(
+    message: dict[str, Any], came: Callable[[Recalling], bool]
+) -> None:
+    """The client says again what was not received: to say it twice, or to nobody, is as bad."""
+    conduct = Conduct("s1", AVATAR, Pace(), own=True, cast=Cast(Persona()))
+    conversation, keeper = Conversation("s1"), Lines()
+    log, incoming = Log(cast(Keeper, keeper)), Incoming(conduct)
+    begins = [{"type": "conversation.item.create", "event_id": "m0", "item": {**ITEM, "id": "there"}}]
+    for said in [*(begins if "item_id" in message else ()), {"event_id": "m1", **message}]:
+        (event,) = (event for event in incoming.of(json.dumps(said)) if not isinstance(event, tuple | Hello))
+        log.said(json.dumps(said), event)
+        log.happened(Tick(20), [])
+        for happened in (event, Tick(40)):
+            log.happened(happened, conversation.on(happened))
+    header = {"conversation": conversation.settings()}
+    stored = Stored(Summary("s1", 0, 0, None, 0), header, "gateway 1", 1, 0, ())
+    deaths = [Taken(stored, 2, tuple(map(json.loads, keeper.notes[:count]))) for count in range(len(keeper.notes) + 1)]
+    assert [came(recalled(taken)) for taken in deaths[-2:]] == [False, True]
+    assert [taken.received == "m1" for taken in deaths[-2:]] == [False, True]
