@@ -16,9 +16,11 @@ from itertools import count, pairwise
 from serve_app.client import Avatar, AvatarError, connect
 from serve_app.cuts import Mended
 from serve_app.units import End, Notice, Picture, Sound, State, Told, Trouble
-from streaming.media import FRAME, frames_for, samples
+from streaming.media import FRAME, RATE, frames_for, samples
 
 WORDS = "harbour lamp pilot boxes stairs morning rain window captain letter".split()
+AHEAD_S = 0.2
+"""What a player keeps ahead before it begins."""
 PATIENCE_S = 150.0
 """Longest wait for the next word of the service before it counts as silent for ever."""
 
@@ -37,6 +39,8 @@ class Reply:
     troubles: list[Trouble] = field(default_factory=list[Trouble])
     media: list[float] = field(default_factory=list[float])
     """When each piece came."""
+    shown: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    """When each picture came, and its sample at 24 kHz."""
 
     @property
     def whole(self) -> bool:
@@ -57,6 +61,11 @@ class Person:
     """What it says next instead of its usual words."""
 
     _avatar: Avatar | None = None
+
+    @property
+    def session(self) -> str:
+        """The conversation's name."""
+        return self._avatar.session["id"] if self._avatar else ""
 
     @property
     def resumed(self) -> list[Mended]:
@@ -115,6 +124,7 @@ class Person:
                     self.wrong.append(f"picture {pts} ({data!r}), not {reply.pictures * FRAME}: {reply.asked[:30]}")
                 reply.pictures += 1
                 reply.media.append(time.monotonic())
+                reply.shown.append((reply.media[-1], pts))
             case End(_, pts):
                 reply.end = pts
             case Notice():
@@ -141,6 +151,29 @@ class Person:
                 if after > since:
                     longest = max(longest, after - max(before, since))
         return longest
+
+    def break_in(self, at: float) -> float | None:
+        """The longest time without a piece of the reply that was heard at ``at``, from then on; None if none was."""
+        for reply in self.replies:
+            if reply.media and reply.media[0] <= at < reply.media[-1]:
+                stops = [at, *(came for came in reply.media if came > at)]
+                return max(after - before for before, after in pairwise(stops))
+        return None
+
+    def late(self, since: float, until: float) -> tuple[int, int]:
+        """How many pictures came in that time, and for how many of them a player had to wait.
+
+        It begins ``AHEAD_S`` after the first one and waits for each that is not there when it is due.
+        """
+        late, count = 0, 0
+        for reply in self.replies:
+            begun = reply.shown[0][0] + AHEAD_S if reply.shown else 0.0
+            for came, pts in reply.shown:
+                waited = max(came - (begun + pts / RATE), 0.0)
+                begun += waited
+                if since <= came < until:
+                    late, count = late + (waited > 0), count + 1
+        return late, count
 
     def after(self, since: float) -> list[Reply]:
         """Replies that were under way at ``since`` or began later."""

@@ -12,7 +12,8 @@ import os
 import resource
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -26,6 +27,7 @@ from actors.llm.deployment import Language
 from actors.tts.deployment import Speech
 from serve_app.gateway.deployment import GatewayReplica
 from serve_app.settings import Settings
+from streaming.calls import current
 from streaming.media import FRAME, FramePacket
 from streaming.stages import Avatar, FaceState, History, Phone, Span, Spoken, TextDelta, Tool
 
@@ -47,13 +49,47 @@ def spoken(text: str) -> bytes:
     return b"".join(tone + k.to_bytes(2, "little") + bytes(2 * PIECE - 4) for k in range(2 + len(text) // 6))
 
 
+class Diary:
+    """For whom one replica works, in a file: after its death the tests read there whose calls died with it."""
+
+    def __init__(self, stage: str, folder: str) -> None:
+        self._path = diary(Path(folder), stage, os.getpid())
+        self._calls = list[str]()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """A call of whoever is called for lasts as long as the block."""
+        session = current().session
+        self._calls.append(session)
+        self._write()
+        try:
+            yield
+        finally:
+            self._calls.remove(session)
+            self._write()
+
+    def _write(self) -> None:
+        new = self._path.with_name(f"{self._path.name}.new")
+        new.write_text("\n".join(self._calls))
+        new.replace(self._path)
+
+
+def diary(folder: Path, stage: str, pid: int) -> Path:
+    """Where a replica's ``Diary`` is."""
+    return folder / f"calls.{stage}.{pid}"
+
+
 class Reciter:
     """Says what it was told to say."""
 
+    def __init__(self, folder: str) -> None:
+        self._diary = Diary("llm", folder)
+
     async def reply(self, history: History, instructions: str, tools: Sequence[Tool]) -> AsyncIterator[TextDelta]:
-        for word in history[-1].text.split():
-            await asyncio.sleep(WORD_S)
-            yield TextDelta(word + " ")
+        with self._diary.open():
+            for word in history[-1].text.split():
+                await asyncio.sleep(WORD_S)
+                yield TextDelta(word + " ")
 
 
 class Hummer:
@@ -62,17 +98,19 @@ class Hummer:
     def __init__(self, folder: str) -> None:
         """``folder``: where its process is written down, and what it did once and does not do again."""
         self._folder = Path(folder)
+        self._diary = Diary("tts", folder)
         self._works = asyncio.Event()
         self._works.set()
 
     async def speak(self, text: str, voice: str, language: str, seed: int) -> AsyncIterator[Spoken]:
         sound = spoken(text)
-        for at in range(0, len(sound), 2 * PIECE):
-            await asyncio.sleep(PIECE_S)
-            await self._works.wait()  # an engine that hangs hangs for everybody
-            if at == 2 * PIECE:
-                await self._suffer(text)
-            yield Spoken(sound[at : at + 2 * PIECE], (Phone("a", at // 2, PIECE),), ())
+        with self._diary.open():
+            for at in range(0, len(sound), 2 * PIECE):
+                await asyncio.sleep(PIECE_S)
+                await self._works.wait()  # an engine that hangs hangs for everybody
+                if at == 2 * PIECE:
+                    await self._suffer(text)
+                yield Spoken(sound[at : at + 2 * PIECE], (Phone("a", at // 2, PIECE),), ())
 
     async def _suffer(self, text: str) -> None:
         if POISON in text:
@@ -107,11 +145,15 @@ def _data_bytes() -> int:
 class Mime:
     """A picture every 8 ms, whose bytes say which it is."""
 
+    def __init__(self, folder: str) -> None:
+        self._diary = Diary("face", folder)
+
     async def animate(self, span: Span, avatar: Avatar, state: FaceState | None) -> AsyncIterator[Any]:
-        for k in range(span.skip, span.want_frames):
-            await asyncio.sleep(PICTURE_S)
-            pts = span.pts + k * FRAME
-            yield FramePacket(pts, b"%d" % pts, k == 0)
+        with self._diary.open():
+            for k in range(span.skip, span.want_frames):
+                await asyncio.sleep(PICTURE_S)
+                pts = span.pts + k * FRAME
+                yield FramePacket(pts, b"%d" % pts, k == 0)
         yield FaceState("mime", span.pts + span.want_frames * FRAME, b"")
 
 
@@ -139,7 +181,7 @@ class StubFace(Picture):
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
         actors.face.ENGINES[engine] = f"{HERE}:Mime"
-        super().__init__(engine, {})
+        super().__init__(engine, arguments)
         _written_down("face", arguments["folder"])
 
 
@@ -148,7 +190,7 @@ class StubLanguage(Language):
 
     def __init__(self, engine: str, arguments: Mapping[str, Any]) -> None:
         actors.llm.ENGINES[engine] = f"{HERE}:Reciter"
-        super().__init__(engine, {})
+        super().__init__(engine, arguments)
         _written_down("llm", arguments["folder"])
 
 

@@ -78,6 +78,15 @@ class House:
             worker = self.nodes.add_worker()
             wait_until(lambda node=worker: self.nodes.runs(node, "raylet"), SETTLED_S, "a worker of the cluster")
 
+    def working(self) -> dict[int, str]:
+        """Replicas of stages that are ready, by process."""
+        return {pid: stage for stage in ("llm", "tts", "face") for pid in self.ready(stage)}
+
+    def hit(self, were: dict[int, str]) -> set[str]:
+        """Sessions that those of them worked for which are dead now."""
+        dead = [stages.diary(self.nodes.folder, stage, pid) for pid, stage in were.items() if not alive(pid)]
+        return {session for path in dead if path.exists() for session in path.read_text().split()}
+
     def deploy(self, *names: str) -> None:
         """All of it, or these; returns when they run."""
         program = [sys.executable, "-m", "tests.system.faults.deploy", self.nodes.address, str(self.nodes.folder)]
@@ -143,7 +152,7 @@ async def broken(
     assert not any(person.left for person in people), "somebody has lost the conversation in an earlier test"
     await until(lambda: all(person.replies and not person.replies[-1].ended for person in people), 30.0)
     wrong = [len(person.wrong) for person in people]
-    at = time.monotonic()
+    were, at = house.working(), time.monotonic()
     at = await breaks() or at
     turns = [len(person.replies) for person in people]
     went_on = lambda: all(len(p.replies) > turn + 1 or p.wrong for p, turn in zip(people, turns, strict=True))  # noqa: E731
@@ -151,10 +160,10 @@ async def broken(
         await until(went_on, SETTLED_S)
     except TimeoutError:
         silent = sum(len(p.replies) <= turn + 1 for p, turn in zip(people, turns, strict=True))
-        ledger.note(kind, at, people, silent)
+        ledger.note(kind, at, people, silent, house.hit(were))
         pytest.fail(f"after {kind}: " + json.dumps([(p.name, len(p.replies), p.away, p.wrong) for p in people]))
     lost = sum(len(person.wrong) > before for person, before in zip(people, wrong, strict=True))
-    ledger.note(kind, at, people, lost)
+    ledger.note(kind, at, people, lost, house.hit(were))
     assert [person.wrong[before:] for person, before in zip(people, wrong, strict=True)] == [[] for _ in people]
     if not less:
         cut = [reply for person in people for reply in person.after(at) if not reply.whole]
