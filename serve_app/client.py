@@ -80,7 +80,7 @@ class Avatar:
         """Reply and sample that was reported last; it may have been under way when a connection was cut."""
         self._news = asyncio.Event()
         self.away = False
-        """True while it looks for another connection: nothing that is said is taken until there is one."""
+        """True while it looks for another connection: what is written meanwhile goes out with that one."""
         self.mended: list[Mended] = []
         """Every connection that was cut so far and replaced, the oldest first."""
 
@@ -92,11 +92,15 @@ class Avatar:
     # ---- to the avatar -------------------------------------------------------------------------------------
 
     async def say(self, text: str) -> None:
-        """Write to it; a reply begins. Raises AvatarError if the connection is closed, as every method here does."""
+        """Write to it; a reply begins. Over a connection that is cut it goes out with the next one, as a press and a
+        release do. Raises AvatarError if there will be none, as every method here does.
+        """
         await self._send("avatar.say", text=text)
 
     async def hear(self, pcm16k: bytes) -> None:
-        """Let it hear PCM16 mono at 16 kHz, at the pace of speech. Raises ValueError on half a sample."""
+        """Let it hear PCM16 mono at 16 kHz, at the pace of speech. Raises ValueError on half a sample, and AvatarError
+        over a connection that is cut: sound is not kept.
+        """
         samples(pcm16k)
         for at in range(0, len(pcm16k), BLOCK * SAMPLE_BYTES):
             block = pcm16k[at : at + BLOCK * SAMPLE_BYTES]
@@ -148,16 +152,20 @@ class Avatar:
             return
         number = next(self._ids)
         message = json.dumps({"type": kind, "event_id": f"{SAID}{number}", **fields})
-        await self._give(message)
         self._said.append((number, message))
+        try:
+            await self._give(message)
+        except AvatarError as lost:
+            if self._again is None or lost.code not in CUT:
+                raise
 
     async def _say_again(self, socket: ClientConnection, resumed: dict[str, Any]) -> None:
-        """What the service did not take before the cut, if it tells what it took last."""
+        """What the service did not take before the cut, if it tells what it took last, and what was said since."""
         if "received" in resumed:
             taken = int((resumed["received"] or SAID).removeprefix(SAID) or 0)
-            for number, message in self._said:
-                if number > taken:
-                    await socket.send(message)
+            while waiting := [(number, message) for number, message in self._said if number > taken]:
+                taken, message = waiting[0]
+                await socket.send(message)
 
     async def _give(self, message: str | bytes) -> None:
         try:
@@ -189,6 +197,9 @@ class Avatar:
             cut, self.away = time.monotonic(), True
             try:
                 await self._come_back(closed)
+            except AvatarError:
+                self._again = None  # there is no other, for whoever writes either
+                raise
             finally:
                 self.away = False
             self.mended.append(Mended(code_of(closed), cut, time.monotonic()))

@@ -21,15 +21,16 @@ FOREIGN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "docker.io/prom/prometheus": (("prometheus",), ()),
 }
 """Image of others -> what it puts before and behind the command; the program of that name on this machine runs."""
-GIVEN = {"REDIS_PASSWORD": "layout", "OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
-"""What the operator would fill in. The store's address comes on top: there is a PostgreSQL only while this runs."""
+GIVEN = {"REDIS_PASSWORD": "layout", "PGPASSWORD": "layout", "OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
+"""What the operator would fill in."""
 STAND_INS = (
     ("an image of ours", "this machine's files, this Python at /app, this checkout; its ENV and HEALTHCHECK count"),
     ("an image of others", "Debian's program of the same name"),
     ("its own network, host name, processes, paths", "the kernel's namespaces; no port and no path is changed"),
     ("the user, read_only, limits of CPU and memory", "root, as whoever made the namespaces"),
     ("a GPU", "the number that Ray is told, and the engines of the profile cpu in place of xtts, ditto and turbo"),
-    ("secrets, the store", "made up, and a PostgreSQL of this machine"),
+    ("secrets", "made up"),
+    ("a PostgreSQL", "this machine's, by the variables of the image"),
     ("KubeRay", "the command and the variables that it gives to a pod; a kubelet's probes as connections"),
     ("a certificate", "one of an hour, which the client trusts"),
 )

@@ -40,7 +40,7 @@ def layers(layer: Path) -> Path:
 
 def put(root: Path, at: str, source: str, size: str) -> None:
     """``source`` at a path of the new root; without a source, memory."""
-    there = Path(f"{root}{at}")
+    there = Path(f"{root}{os.path.realpath(at)}")  # a link, as /var/run is, would lead out of the new root
     if source and os.path.isfile(source):
         there.parent.mkdir(parents=True, exist_ok=True)
         there.touch()

@@ -14,6 +14,7 @@ import yaml
 from cluster.checks.parts import documents
 from cluster.layout import compose, rayservice
 from cluster.layout.box import GIVEN, Box, Mount, Unknown, image
+from cluster.layout.database import STORE, database
 
 NGINX = Path("cluster/proxy/nginx.conf")
 PROFILES = Path("serve_app/profiles")
@@ -23,13 +24,6 @@ SERVE = "/serve.yaml"
 HOST = "avatar.example.org"
 """The name that nginx.conf has, and that the client asks for."""
 GATEWAY_PORT = 8080
-STORE = "postgresql://avatar@postgres/avatar"
-INIT = (
-    "chown postgres /pg && runuser -u postgres -- {bin}/initdb -D /pg/data -U avatar -A trust --no-sync"
-    " && echo 'host all all 10.77.0.0/24 trust' >>/pg/data/pg_hba.conf && echo 'CREATE DATABASE avatar'"
-    " | runuser -u postgres -- {bin}/postgres --single -D /pg/data postgres && exec runuser -u postgres --"
-    " {bin}/postgres -D /pg/data -c listen_addresses='*' -c unix_socket_directories=/pg -c fsync=off"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ def of_compose(root: Path, postgres: Path, certificate: tuple[str, str]) -> Plan
 
 def of_rayservice(overlay: str, root: Path, postgres: Path, certificate: tuple[str, str]) -> Plan:
     """The pods of an overlay, Prometheus as the operator of the PodMonitor would have it. Raises Unknown."""
-    whole = rayservice.rendered(root, overlay, GIVEN | {"AVATAR_STORE__URL": STORE})
+    whole = rayservice.rendered(root, overlay, GIVEN)
     served, profile = serve_config(whole.serve, 0)
     found = whole.boxes(root)
     gateways = tuple(box.name for box in found if box.name.startswith("gateway-"))
@@ -73,8 +67,8 @@ def of_rayservice(overlay: str, root: Path, postgres: Path, certificate: tuple[s
     watch = Box("prometheus", command, environment, files={"/made.yml": rayservice.scraped(root, targets)})
     order = ("serve", "deploy", "--address", f"http://{rayservice.HEAD}:8265", SERVE)
     job = replace(head, name="deploy", command=order, after=(), aliases=(), job=True, files={SERVE: served})
-    front = [database(postgres), watch, proxy((root / NGINX).read_text("utf-8"), gateways, certificate)]
-    return Plan((*front[:2], *nodes, front[2]), gateways, job, f"http://{rayservice.HEAD}:8265")
+    nginx = proxy((root / NGINX).read_text("utf-8"), gateways, certificate)
+    return Plan((whole.store(postgres), watch, *nodes, nginx), gateways, job, f"http://{rayservice.HEAD}:8265")
 
 
 # ---- what stands in for something --------------------------------------------------------------------------
@@ -150,15 +144,4 @@ def proxy(text: str, gateways: tuple[str, ...], certificate: tuple[str, str]) ->
         files=files,
         healthy=("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/443"),
         aliases=(HOST,),
-    )
-
-
-def database(programs: Path) -> Box:
-    """A PostgreSQL that forgets everything in the end."""
-    return Box(
-        "postgres",
-        ("sh", "-c", INIT.format(bin=programs)),
-        {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        (Mount("/pg"),),
-        healthy=(str(programs / "pg_isready"), "-h", "127.0.0.1"),
     )

@@ -1,4 +1,4 @@
-"""The boxes of an overlay of cluster/kubernetes, as kustomize renders it: the pods that KubeRay would make, and Redis.
+"""The boxes of an overlay of cluster/kubernetes, as kustomize renders it: the pods that KubeRay makes, and both stores.
 
 KubeRay 1.7 writes a node's command out of ``rayStartParams`` and gives it a few variables; both are written here as it
 does it. Its autoscaler, which asks an API server for pods, has no place here.
@@ -16,8 +16,10 @@ from typing import Any
 from cluster.checks.parts import documents
 from cluster.checks.parts import program as found
 from cluster.layout.box import Box, Mount, Unknown, image
+from cluster.layout.database import database
 
 OVERLAYS = Path("cluster/kubernetes/overlays")
+SECRETS = Path("cluster/kubernetes/secret.example.yaml")
 MONITOR = Path("cluster/kubernetes/monitoring/podmonitor.yaml")
 HEAD = "avatar-head-svc.avatar.svc.cluster.local"
 """Under which KubeRay's pods find the head."""
@@ -31,9 +33,10 @@ Object = Mapping[str, Any]
 class Rendered:
     """What an overlay is on a cluster. Raises Unknown for what is not carried out here."""
 
-    def __init__(self, text: str, given: Mapping[str, str]) -> None:
-        """``given``: what the operator fills into the secrets, by key."""
+    def __init__(self, text: str, given: Mapping[str, str], secrets: str) -> None:
+        """``given``: what the operator fills into ``secrets``, by key; that is the text of the example."""
         self._objects: list[Object] = documents(text)
+        self._examples: list[Object] = documents(secrets)
         self._given = given
         self._service: Object = self._one("RayService", "avatar")
         self._cluster: Object = self._service["spec"]["rayClusterConfig"]
@@ -50,9 +53,30 @@ class Rendered:
         head = self._node("head", self._cluster["headGroupSpec"], root, head=True)
         return [self._redis(root), head, *(self._node(name, group, root, head=False) for name, group in workers)]
 
+    def store(self, programs: Path) -> Box:
+        """Its PostgreSQL, by the programs of this machine in that folder."""
+        state, [container] = self._state("postgres")
+        ready = tuple(container["readinessProbe"]["exec"]["command"])
+        mounts = tuple(self._claimed(state, container))
+        return database(programs, self._told(container), mounts, ready, state["spec"]["serviceName"])
+
     def _one(self, kind: str, name: str) -> Object:
-        [one] = [one for one in self._objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
-        return one
+        found = [one for one in self._objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+        if len(found) != 1:
+            raise Unknown(f"the overlay has {len(found)} objects {kind}/{name}, and one is wanted")
+        return found[0]
+
+    def _state(self, name: str) -> tuple[Object, list[Object]]:
+        """A StatefulSet and its containers."""
+        state = self._one("StatefulSet", name)
+        return state, state["spec"]["template"]["spec"]["containers"]
+
+    def _claimed(self, state: Object, container: Object) -> Iterator[Mount]:
+        """What a container of it keeps; the rest of what is mounted is memory, as everything here is."""
+        claims = {claim["metadata"]["name"] for claim in state["spec"]["volumeClaimTemplates"]}
+        for one in container["volumeMounts"]:
+            if one["name"] in claims:
+                yield Mount(one["mountPath"], volume=f"{state['metadata']['name']}-{one['name']}")
 
     # ---- a node --------------------------------------------------------------------------------------------
 
@@ -106,11 +130,19 @@ class Rendered:
                 if not maps:
                     raise Unknown(f"the ConfigMap {named} is not in what was rendered")
                 told |= {str(k): str(v) for k, v in maps[0]["data"].items()}
-            else:  # the secret of the environment
-                told |= {k: v for k, v in self._given.items() if k.startswith(("AVATAR_", "OPENAI_"))}
+            else:
+                told |= self._secrets(source["secretRef"]["name"])
         for one in container.get("env", ()):
             told[one["name"]] = one["value"] if "value" in one else self._secret(one["valueFrom"]["secretKeyRef"])
         return told
+
+    def _secrets(self, name: str) -> dict[str, str]:
+        """All keys that the example of the secret has."""
+        found = [one for one in self._examples if one["metadata"]["name"] == name]
+        keys = [{"name": name, "key": key} for one in found for key in one["stringData"]]
+        if not keys:
+            raise Unknown(f"{SECRETS} has no secret {name}")
+        return {reference["key"]: self._secret(reference) for reference in keys}
 
     def _secret(self, reference: Object) -> str:
         if reference["key"] not in self._given:
@@ -134,19 +166,14 @@ class Rendered:
     # ---- Redis ---------------------------------------------------------------------------------------------
 
     def _redis(self, root: Path) -> Box:
-        state = self._one("StatefulSet", "redis")
-        [container] = state["spec"]["template"]["spec"]["containers"]
+        state, [container] = self._state("redis")
         _, environment, _ = image(container["image"], [], root)
-        claims = {claim["metadata"]["name"] for claim in state["spec"]["volumeClaimTemplates"]}
-        mounts = [
-            Mount(m["mountPath"], volume=f"redis-{m['name']}") for m in container["volumeMounts"] if m["name"] in claims
-        ]
         ports = {one["name"]: int(one["containerPort"]) for one in container["ports"]}
         return Box(
             state["spec"]["serviceName"],
             tuple(container["command"]),
             {**environment, **self._told(container)},
-            tuple(mounts),
+            tuple(self._claimed(state, container)),
             healthy=_probes(container, ports, ("readinessProbe",)),
         )
 
@@ -157,7 +184,7 @@ def rendered(root: Path, overlay: str, given: Mapping[str, str]) -> Rendered:
     done = subprocess.run([kubectl, "kustomize", root / OVERLAYS / overlay], capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise Unknown(f"the overlay {overlay} cannot be rendered: {' '.join(done.stderr.split())}")
-    return Rendered(done.stdout, given)
+    return Rendered(done.stdout, given, (root / SECRETS).read_text("utf-8"))
 
 
 def scraped(root: Path, targets: list[str]) -> str:

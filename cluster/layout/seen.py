@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from cluster.layout.boxes import Boxes, Failed
-from cluster.layout.plan import GATEWAY_PORT, STORE, Plan
+from cluster.layout.database import STORE
+from cluster.layout.plan import GATEWAY_PORT, Plan
 from serve_app.store import Store, Stored
 
 ANSWER_S, PATIENCE_S = 30.0, 120.0

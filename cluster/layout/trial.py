@@ -21,6 +21,7 @@ from cluster.layout.plan import HOST, SERVE, Plan
 from cluster.layout.seen import Cluster, Seen, stored
 from cluster.layout.talk import Person
 from serve_app.bench.questions import ask_with
+from serve_app.gateway.leaving import CLOSE_ELSEWHERE
 from streaming.media import FRAME, RATE
 
 QUESTIONS = ("What is twelve times seven?", "Who are you?", "How do you move your lips?")
@@ -126,6 +127,8 @@ class Trial:
         self.seen.note(f"upgrade of {what}", f"{how}; {until - begun:.0f} s with {TURNS} turns after it")
         self.seen.note("", f"{felt}; longest wait for sound or picture {person.pause(begun, until):.1f} s")
         self.seen.must(bool(moved), f"upgrade of {what}: the conversation was not moved")
+        torn = [cut.code for cut in moved if cut.code != CLOSE_ELSEWHERE]
+        self.seen.must(not torn, f"upgrade of {what}: a gateway that drains closes with 1012, not with {torn}")
         after = (await stored(person.session)).owner
         self.seen.must(after != owner, f"upgrade of {what}: the conversation is still at {owner}")
 

@@ -11,7 +11,7 @@ import yaml
 
 from cluster.layout import compose, plan, rayservice
 from cluster.layout.box import GIVEN, Unknown, filled
-from cluster.layout.plan import STORE
+from cluster.layout.database import STORE
 from cluster.layout.talk import Person, Reply
 from serve_app.units import End, Kept, Picture, Sound, Told
 from streaming.media import FRAME
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOLD = GIVEN | {"AVATAR_STORE__URL": STORE}
 CERTIFICATE = ("certificate", "key")
 PROGRAMS = Path("/pg/bin")
+SECRETS = (ROOT / rayservice.SECRETS).read_text("utf-8")
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def rendered() -> str:
 
 
 def test_a_pod_gets_the_command_and_the_variables_that_kuberay_gives(rendered: str) -> None:
-    boxes = {box.name: box for box in rayservice.Rendered(rendered, TOLD).boxes(ROOT)}
+    boxes = {box.name: box for box in rayservice.Rendered(rendered, GIVEN, SECRETS).boxes(ROOT)}
     assert [*boxes] == ["redis", "head", "gateway-1", "gateway-2", "asr-1", "tts-1", "face-1"]
     head, face = boxes["head"], boxes["face-1"]
     assert head.command[-1].startswith("ulimit -n 65536; ray start --block ")
@@ -172,7 +173,18 @@ def test_a_pod_gets_the_command_and_the_variables_that_kuberay_gives(rendered: s
     assert '--resources="{\\"face\\": 1}"' in face.command[-1] and " --num-gpus=1 " in face.command[-1]
     assert face.environment["RAY_AUTH_MODE"] == "token" and face.environment["AVATAR_GATEWAY__DRAIN_S"] == "20"
     assert head.environment["RAY_REDIS_ADDRESS"] == "redis:6379"
+    assert boxes["gateway-1"].environment["AVATAR_STORE__URL"] == "postgresql://avatar@postgres/avatar"
+    assert boxes["gateway-1"].environment["PGPASSWORD"] == GIVEN["PGPASSWORD"]
+    assert "REDIS_PASSWORD" not in boxes["gateway-1"].environment, "a secret of another name"
     assert boxes["gateway-1"].leave == ("sleep", "25") and boxes["gateway-1"].grace_s == 60.0
+
+
+def test_the_store_is_the_postgresql_of_the_overlay(rendered: str) -> None:
+    store = rayservice.Rendered(rendered, GIVEN, SECRETS).store(PROGRAMS)
+    assert (store.name, store.healthy[0]) == ("postgres", "pg_isready")
+    assert store.environment.items() >= {"POSTGRES_PASSWORD": GIVEN["PGPASSWORD"], "POSTGRES_USER": "avatar"}.items()
+    [kept] = store.mounts
+    assert store.environment["PGDATA"].startswith(kept.at)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +198,7 @@ def test_a_pod_gets_the_command_and_the_variables_that_kuberay_gives(rendered: s
 def test_what_nobody_knows_in_a_pod_is_an_error(rendered: str, right: str, wrong: str, told: str) -> None:
     assert right in rendered
     with pytest.raises(Unknown, match=told):
-        rayservice.Rendered(rendered.replace(right, wrong), TOLD).boxes(ROOT)
+        rayservice.Rendered(rendered.replace(right, wrong), GIVEN, SECRETS).boxes(ROOT)
 
 
 def test_prometheus_scrapes_as_the_pod_monitor_says() -> None:

@@ -123,6 +123,30 @@ async def test_what_the_service_did_not_take_before_a_cut_is_said_again_and_noth
     assert [item.said.text for item in stored.items if item.said.role == "user"] == ["first", "on the way"]
 
 
+async def test_what_is_written_while_the_connection_is_cut_goes_out_with_the_next_one(tmp_path: Path) -> None:
+    async with remembering(tmp_path) as (url, *_):
+        async with connect(url) as avatar:
+            again = avatar._again
+            assert again
+
+            async def later() -> ClientConnection:
+                await avatar.say("during it")
+                return await again()
+
+            await avatar.say("before it")
+            await until(avatar, idle)
+            avatar._again = later
+            avatar._socket.transport.abort()
+            await asyncio.sleep(0)
+            with pytest.raises(AvatarError, match="lost without a word"):
+                await avatar.hear(LOUD)
+            told = await until(avatar, lambda unit: isinstance(unit, End))
+            assert "".join(unit.delta for unit in told if isinstance(unit, Text)) == "You said: during it"
+            assert len(avatar.mended) == 1
+        with pytest.raises(AvatarError):
+            await avatar.say("after the end")
+
+
 async def test_who_finds_nobody_any_more_says_why_the_connection_was_lost(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,7 +101,7 @@ class Person:
 
     async def _turn(self, avatar: Avatar, asked: str) -> None:
         reply = Reply(asked, time.monotonic())
-        await _said(avatar, asked)
+        await avatar.say(asked)
         self.replies.append(reply)
         while True:
             async with asyncio.timeout(PATIENCE_S):
@@ -178,20 +178,6 @@ class Person:
     def after(self, since: float) -> list[Reply]:
         """Replies that were under way at ``since`` or began later."""
         return [reply for reply in self.replies if not reply.ended or reply.ended > since]
-
-
-async def _said(avatar: Avatar, text: str) -> None:
-    """A connection that is just cut takes no words; whoever reads from it gets it back."""
-    while True:
-        try:
-            await avatar.say(text)
-            return
-        except AvatarError:
-            try:
-                async with asyncio.timeout(3.0):
-                    await anext(avatar)
-            except TimeoutError:
-                continue
 
 
 @asynccontextmanager

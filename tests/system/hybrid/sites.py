@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 from actors.tts.hibari import Hibari
 from serve_app.bench.questions import SHORT, Question, ask_with
-from serve_app.client import Avatar, AvatarError, connect
+from serve_app.client import Avatar, connect
 from serve_app.loading.caller import Manner, Pattern
 from serve_app.loading.crowd import load
 from serve_app.loading.tally import Tally
@@ -168,20 +168,6 @@ async def talking(url: str, key: str | None = None) -> AsyncIterator[Avatar]:
         reply = await heard(avatar)
         assert not reply.wrong, reply.wrong
         yield avatar
-
-
-async def said(avatar: Avatar, text: str) -> None:
-    """Write it. A connection that is just cut takes no words; whoever reads from it gets it back."""
-    begun = time.monotonic()
-    while True:
-        try:
-            await avatar.say(text)
-            return
-        except AvatarError:
-            assert time.monotonic() - begun < PATIENCE_S, "the connection did not come back"
-        with suppress(TimeoutError):
-            async with asyncio.timeout(10.0):
-                await anext(avatar)
 
 
 async def aloud(avatar: Avatar, question: Question, over: asyncio.Event) -> None:

@@ -26,7 +26,6 @@ from tests.system.hybrid.sites import (
     heard,
     program,
     row,
-    said,
     speaks_and_interrupts,
     spoken,
     talking,
@@ -117,7 +116,7 @@ async def test_after_a_line_that_was_dead_for_half_a_minute_the_same_conversatio
             async with asyncio.timeout(30.0):  # by when another gateway may be on its way
                 while True:
                     await anext(avatar)
-        await said(avatar, "And after the line?")
+        await avatar.say("And after the line?")
         assert (await heard(avatar)).whole
         assert avatar.session["id"] == session
 
