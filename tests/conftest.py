@@ -17,5 +17,5 @@ os.environ["XDG_DATA_HOME"] = _data.name  # also for the programs that tests sta
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=1, help="how often each replica is killed (`make release`: 20)")
+    parser.addoption("--kills", type=int, default=2, help="how often each part is killed (`make release`: 20)")
     parser.addoption("--faults", default="", help="file whose section of faults is written anew (`make release`)")

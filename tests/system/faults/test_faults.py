@@ -33,7 +33,6 @@ __all__ = ["postgres"]
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.system,
-    pytest.mark.long,
     pytest.mark.timeout(1200),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="Redis is not installed: apt install redis-server"),
