@@ -81,18 +81,20 @@ class Conversation:
         live: bool = True,
         planner: Planner | None = None,
         floor: Floor | None = None,
+        due: Requested | None = None,
     ) -> None:
         """``codec`` None shows no face; ``live`` False takes turns from push-to-talk and text only.
 
         ``planner`` chooses how the face draws; it comes with the face, and is not among the settings. ``floor`` is what
-        was recalled of an earlier conversation (recalling.py), planner and all; None begins a new one.
+        was recalled of an earlier conversation (recalling.py), planner and all; None begins a new one. ``due`` is a
+        reply that it owed.
         """
         self.session = session
         self._pace = pace or Pace()
         self._settings: dict[str, Any] = {"seed": seed, "codec": codec, "live": live}
         self._floor = floor or Floor(session, Agreed(live), seed=seed, codec=codec, planner=planner)
         self._asides = Asides(session, self._floor.late)
-        self._due: Requested | None = None
+        self._due = due
         self._ears = Ears(self._pace)
         self._ears.tongue.choose(self._floor.agreed.language)
         self._guard = Guard(self._pace)
@@ -343,7 +345,8 @@ class Conversation:
 
     def _failed(self, event: StageFailed) -> list[Command]:
         if event.stage == "asr":
-            if event.lost and (again := self._ears.lost()):
+            again = self._ears.failed(lost=event.lost)
+            if again is not None:
                 return [*self._guard.clean(again)]
             self._ears.discard()
             return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]

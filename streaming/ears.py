@@ -91,8 +91,12 @@ class Ears:
     def heard(self, pcm: bytes, at: int, quiet: int) -> list[Transcribe]:
         """Keep a block of sound. A gap in the numbering is filled with silence; a repeat is dropped."""
         start = at - self.now
-        if not self._sound and self._begun is None:
+        if not self._sound and (self._begun is None or start > 0):
+            # What nobody sent is no silence: whoever presses a button on a conversation that was taken up sends none
+            # of what came before.
             self._sound_from, start = at, 0
+            if self._begun is not None:
+                self._begin(at)
         if start > 0:
             self._sound += bytes(min(start, self._pace.utterance_most) * SAMPLE_BYTES)
         self._sound += pcm[max(-start, 0) * SAMPLE_BYTES :]
@@ -189,10 +193,15 @@ class Ears:
             return []
         return [] if self._pause is None else self._repeat()
 
-    def lost(self) -> list[Transcribe]:
-        """The replica that was listening is gone: what the turn waits for is asked for once more."""
+    def failed(self, *, lost: bool) -> list[Transcribe] | None:
+        """Recognition failed; ``lost``: its replica is gone, and what the turn waits for is asked for once more.
+
+        None: nobody will understand it. A partial that failed costs nothing: the next one covers it, or the final.
+        """
         self._partial = None
-        return [] if self._pause is None or self._covered(self._pause) else self._repeat()
+        if self._begun is not None and (self._pause is None or self._covered(self._pause)):
+            return []
+        return (self._repeat() if lost else []) or None
 
     def turn_over(self) -> Understood | None:
         """What was said, once the turn is over and all of it is understood."""

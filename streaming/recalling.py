@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from streaming.commands import Animate, Cancel, Command, Forget, Hold, Remember, Resume, Show, StateChanged
+from streaming.commands import Animate, Cancel, Command, Failed, Forget, Hold, Remember, Resume, Show, StateChanged
 from streaming.conversation import Conversation
 from streaming.events import (
     Agreed,
@@ -49,6 +49,10 @@ _Noted = (
 def note(event: Event, commands: list[Command]) -> dict[str, Any] | None:
     """What is to be written down of an event, as plain JSON values; None for nothing."""
     told = [encode(command, media=False) for command in map(_noted, commands) if command]
+    if isinstance(event, StageFailed) and event.lost:
+        # A call that was repeated is nothing to remember; one that was given up is not tried again by another owner.
+        gave_up = any(isinstance(c, Show) and isinstance(c.message, Failed) for c in commands)
+        event = replace(event, lost=False, turn=event.turn if gave_up else 0)
     kept = isinstance(event, _Noted) and not (isinstance(event, Played | StageFailed) and event.turn == 0)
     if not (kept or told):
         return None
@@ -96,7 +100,7 @@ class Recalling:
     def conversation(self) -> Conversation:
         """The conversation as it was, but for what its microphone heard; Rejoined or Left comes next."""
         rest = {name: value for name, value in self._settings.items() if name != "pace"}
-        return Conversation(self._session, self._pace, floor=self._floor, **rest)
+        return Conversation(self._session, self._pace, floor=self._floor, due=self._due, **rest)
 
     def take(self, noted: dict[str, Any]) -> None:
         """What ``note`` gave; a line of somebody else's is passed over. Raises JournalError for what cannot be read."""
@@ -136,6 +140,8 @@ class Recalling:
         match command:
             case Remember(item, after):
                 floor.record.recall(item, after)
+                if floor.reply and floor.agreed.answers and (item.role, item.turn) == ("user", floor.turn):
+                    self._due = self._due or Requested()  # it was said over a reply, which it let go on
             case Forget(name):
                 floor.record.remove(name)
             case Show(StateChanged(state, turn)):

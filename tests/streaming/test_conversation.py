@@ -172,6 +172,7 @@ def test_a_blind_clients_playhead_stands_still_while_it_is_held() -> None:
     talk.on(SpeechStarted(0))
     talk.on(Tick(5_000))
     assert talk.state == "held"
+    talk.on(SpeechEnded(100 * MS))
     told = talk.on(StageFailed(0, "asr", "no recogniser"))
     assert Resume(1) in told
     assert shown(talk.on(Tick(5_100)), Audio)[-1].pts == 9_600
@@ -239,6 +240,7 @@ def test_speaking_on_while_the_answer_is_being_thought_of_holds_it() -> None:
     talk.on(Typed("Hello"))
     assert talk.on(SpeechStarted(0)) == [Hold(1), Show(StateChanged("held", 1))]
     assert shown(answer(talk, talk.on(ReplyText(1, "Hi there. "))), Audio) == []
+    talk.on(SpeechEnded(100 * MS))
     told = talk.on(StageFailed(0, "asr", "broken"))
     assert told[:3] == [Show(Failed(0, "asr", "broken")), Resume(1), Show(StateChanged("thinking", 1))]
 

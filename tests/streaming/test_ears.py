@@ -6,6 +6,7 @@ import pytest
 
 from streaming.commands import Transcribe
 from streaming.ears import Ears, Understood, says_something
+from streaming.media import samples
 from streaming.pace import Pace
 from tests.streaming.stories import MS, pcm
 
@@ -249,18 +250,43 @@ def test_what_was_lost_is_asked_for_once_more() -> None:
     ears = speaking_since(1000)
     listen(ears, 1100, 1400)
     (final,) = ears.paused(1200 * MS)
-    assert ears.lost() == [final]
-    assert ears.lost() == []
+    assert ears.failed(lost=True) == [final]
+    assert ears.failed(lost=True) is None, "once; nobody will understand it"
 
 
-def test_a_lost_partial_is_asked_for_again_only_if_the_turn_waits_for_it() -> None:
+def test_what_broke_is_not_asked_for_once_more() -> None:
+    ears = speaking_since(1000)
+    listen(ears, 1100, 1400)
+    ears.paused(1200 * MS)
+    assert ears.failed(lost=False) is None
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_partial_that_failed_costs_nothing_while_somebody_speaks_on(lost: bool) -> None:
     ears = speaking_since(1000)
     listen(ears, 1100, 1520)
-    assert ears.lost() == []
+    assert ears.failed(lost=lost) == []
+    assert ears.open
+    (final,) = ears.paused(1490 * MS)
+    assert final.final and samples(final.audio) == final.until - ears.begun, "all that was said"
+
+
+def test_a_lost_partial_is_asked_for_again_if_the_turn_waits_for_it() -> None:
     ears = speaking_since(1000)
     listen(ears, 1100, 1520)
     ears.paused(1490 * MS)
-    assert [order.final for order in ears.lost()] == [True]
+    again = ears.failed(lost=True)
+    assert again and again[0].final
+
+
+def test_a_button_that_is_pressed_before_any_sound_came_begins_with_the_first() -> None:
+    """The microphone's samples are counted on over a cut, and a conversation that is taken up knows none of them."""
+    ears = Ears(PACE)
+    ears.press(0)
+    first = 600 * 1000 * MS
+    listen(ears, 600_000, 600_400)
+    (final,) = ears.release()
+    assert (ears.begun, final.until, samples(final.audio)) == (first, first + 400 * MS, 400 * MS)
 
 
 def test_a_transcript_of_an_utterance_that_is_over_is_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 import pytest
@@ -41,12 +41,16 @@ from streaming.events import (
     ReplyEnded,
     ReplyText,
     Requested,
+    SpeechEnded,
     SpeechReady,
     SpeechStarted,
     StageFailed,
+    StageName,
     Stopped,
+    TalkReleased,
     Tick,
     Typed,
+    UserSaid,
     UserSaying,
 )
 from streaming.media import FRAME, frames_for
@@ -56,6 +60,8 @@ from streaming.stages import Phone, Said, ToolCall, Word
 from tests.streaming.stories import MS, drawn, pcm, shown, spoken
 
 PIECE = 2400
+Call = tuple[StageName, int]
+"""A stage, and the clip or the span's first sample."""
 ANSWER = ["Well. ", "A flute is made of silver, ", "or of wood, and a player ", "blows across it. ", "That is all."]
 
 
@@ -87,7 +93,8 @@ class World:
         self.talk = Conversation("story", Pace())
         self.settings = self.talk.settings()
         self.notes: list[dict[str, Any]] = []
-        self.calls: list[Iterator[Event]] = []
+        self.calls: list[tuple[Call, Iterator[Event]]] = []
+        self.lost: set[Call] = set()
         self.wire: list[Command] = []
         self.sound = b""
         self.pictures: list[int] = []
@@ -102,11 +109,11 @@ class World:
         for command in commands:
             match command:
                 case Ask():
-                    self.calls.append(writer(command, self.text))
-                case Speak():
-                    self.calls.append(voice(command))
-                case Animate():
-                    self.calls.append(iter(drawn(command)))
+                    self.calls.append((("llm", 0), writer(command, self.text)))
+                case Speak(clip=clip):
+                    self.calls.append((("tts", clip), voice(command)))
+                case Animate(span=span):
+                    self.calls.append((("face", span.pts), iter(drawn(command))))
                 case Remember(item):
                     self.kept.append(item)
                 case Show(Audio() | Frames() | Ended()):
@@ -132,7 +139,7 @@ class World:
     def cut(self) -> None:
         """The connection breaks, and the process with it; another one takes up the conversation."""
         self.cuts += 1
-        self.wire, self.calls = [], []
+        self.wire, self.calls, self.lost = [], [], set()
         recalling = Recalling("story", self.settings)
         for line in self.notes:
             recalling.take(json.loads(json.dumps(line)))
@@ -140,8 +147,18 @@ class World:
         has = Rejoined(1, len(self.sound) // 2, len(self.pictures) * FRAME, ended=bool(self.over))
         self.happen(has)
 
-    def run(self, cut_at: set[int], steps: int = 4000) -> None:
+    def lose(self) -> None:
+        """The replica that works on the newest call dies; a call that is repeated and lost again would be given up."""
+        if not self.calls or (call := self.calls[-1][0]) in self.lost or call[0] == "llm":
+            return
+        self.lost.add(call)
+        self.calls.pop()
+        self.happen(StageFailed(1, call[0], "its replica is gone", lost=True))
+
+    def run(self, cut_at: set[int], lost_at: Set[int] = frozenset(), steps: int = 4000) -> None:
         for step in range(steps):
+            if step in lost_at:
+                self.lose()
             if step in cut_at:
                 self.cut()
             choice = self.random.random()
@@ -151,7 +168,7 @@ class World:
                 self.happen(Played(1, self.random.randrange(len(self.sound) // 2 + 1)))
             elif self.calls:
                 call = self.random.choice(self.calls)
-                if event := next(call, None):
+                if event := next(call[1], None):
                     self.happen(event)
                 else:
                     self.calls.remove(call)
@@ -162,19 +179,21 @@ class World:
         raise AssertionError(f"the reply did not end; {self.talk.state}")
 
 
-def told(seed: int, cut_at: set[int], text: list[str] = ANSWER) -> World:
+def told(seed: int, cut_at: set[int], lost_at: Set[int] = frozenset(), text: list[str] = ANSWER) -> World:
     world = World(seed, text)
     world.happen(Joined())
     world.happen(Typed("What is a flute?"))
-    world.run(cut_at)
+    world.run(cut_at, lost_at)
     return world
 
 
+@pytest.mark.parametrize("losses", [0, 6])
 @pytest.mark.parametrize("seed", range(50))
-def test_a_reply_that_is_cut_off_anywhere_arrives_whole_and_once(seed: int) -> None:
+def test_a_reply_that_is_cut_off_anywhere_arrives_whole_and_once(seed: int, losses: int) -> None:
     whole = told(seed, set())
     rng = random.Random(1000 + seed)
-    cut = told(seed, {rng.randrange(1, 250) for _ in range(1 + seed % 3)})
+    cuts = {rng.randrange(1, 250) for _ in range(1 + seed % 3)}
+    cut = told(seed, cuts, {rng.randrange(1, 250) for _ in range(losses)})
     assert cut.sound == whole.sound, "the same sound, once"
     assert cut.pictures == whole.pictures == [k * FRAME for k in range(frames_for(len(whole.sound) // 2))]
     assert cut.talk.history == whole.talk.history
@@ -187,9 +206,9 @@ def test_a_cut_after_the_text_was_heard_does_not_ask_for_it_again() -> None:
     world.happen(Typed("hi"))
     for event in (ReplyText(1, "Well. "), ReplyEnded(1)):
         world.happen(event)
-    world.calls = [call for call in world.calls if call.__name__ == "voice"]  # type: ignore[attr-defined]
+    world.calls = [call for call in world.calls if call[0][0] == "tts"]
     world.cut()
-    (call,) = world.calls
+    ((_, call),) = world.calls
     assert next(call) == SpeechReady(1, 0, pcm(PIECE), (Phone("a", 0, PIECE),), (Word("Well.", 0, PIECE),))
 
 
@@ -270,7 +289,7 @@ def test_a_reply_that_was_held_before_its_first_sound_thinks_on() -> None:
 
 
 def test_a_cough_is_over() -> None:
-    events = [*speaking(), *SPEECH, StageFailed(0, "asr", "nothing")]
+    events = [*speaking(), *SPEECH, SpeechEnded(15_000), StageFailed(0, "asr", "nothing")]
     was, again = recalled(events)
     assert was.state == again.state == "speaking"
     assert [c for c in again.on(Left()) if isinstance(c, Cancel)] == [Cancel(1)]
@@ -336,6 +355,36 @@ def test_a_voice_that_failed_stays_silent_and_a_face_that_is_lost_is_asked_again
     assert not [c for c in commands if isinstance(c, Speak)]
     (draw,) = [c for c in commands if isinstance(c, Animate)]
     assert (draw.span.pts, draw.state) == (0, None)
+
+
+def test_a_face_that_was_given_up_is_not_tried_again() -> None:
+    first = spoken(Speak(1, 0, "", 0), 48_000)
+    gone = StageFailed(1, "face", "its replica is gone", lost=True)
+    was, again = recalled([Typed("hi"), ReplyText(1, "Well then. "), ReplyEnded(1), *first, gone, gone])
+    for talk in (was, again):
+        talk.on(Rejoined(1, 0, 0))
+    assert not [c for c in again.on(Played(1, 1)) if isinstance(c, Animate)]
+    assert not [c for c in again.on(Rejoined(1, 0, 0)) if isinstance(c, Animate)]
+
+
+def test_a_question_that_waits_for_the_reply_before_it_is_answered_by_the_next_owner() -> None:
+    patient = Agreed(interrupts=False)
+    said = [SpeechEnded(15_000), UserSaid("And a drum?", "en", 16_000), TalkReleased(16_000)]
+    was, again = recalled([patient, *speaking(), *SPEECH, *said])
+    assert was.history == again.history == (Said("user", "hi", 1), Said("user", "And a drum?", 1, id="heard_16000"))
+    (ask,) = [c for c in again.on(Rejoined(1, 48_000, 50 * FRAME, ended=True)) if isinstance(c, Ask)]
+    assert ask.turn == 2 and ask.history[-2].text == "And a drum?"
+
+
+@pytest.mark.parametrize(
+    ("event", "asked"), [(Joined(), False), (Requested(says="Welcome."), True), (Typed("hi"), True)]
+)
+def test_it_is_known_whether_anything_was_asked_for_yet_the_greeting_too(event: Event, asked: bool) -> None:
+    talk = Conversation("story", Pace())
+    recalling = Recalling("story", talk.settings())
+    if line := note(event, talk.on(event)):
+        recalling.take(json.loads(json.dumps(line)))
+    assert recalling.asked == asked
 
 
 def test_what_comes_late_is_not_noted_twice() -> None:
