@@ -42,7 +42,7 @@ wheel: .venv/.dev                  ## wheel and source archive into dist/, with 
 	$(BIN)/python -m build --outdir dist .
 
 release: .venv/.dev                ## the long ones: every death 20 times, an hour of endurance, every table of docs/ anew
-	$(BIN)/python -m pytest -m "system or ray" --kills 20 --faults docs/operations.md -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
+	$(BIN)/python -m pytest -m "system or ray" --kills 20 --faults docs/runbook.md -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
 	$(BIN)/python -m serve_app.bench --long --write docs/performance.md
 
 clean:                             ## remove what the other targets made

@@ -41,7 +41,7 @@ COSTS: Mapping[str, Cost] = {
     "xtts": Cost(0.0, 0.70, "gpu", "not measured here; an earlier program in batch, one L4", 0.4),
     "ditto": Cost(0.0, 1.23, "gpu", "not measured here; an earlier program in batch, one L4", 0.2),
 }
-"""Engine -> its cost. docs/operations.md says how each was come by."""
+"""Engine -> its cost. docs/capacity.md says how each was come by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def test_every_alert_has_a_story_in_which_it_fires_and_one_in_which_it_does_not(
 
 
 def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
-    pages = (ROOT / "docs/operations.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
+    pages = (ROOT / "docs/runbook.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
     found = re.findall(r"^### (\w+)\n\n((?:(?!#).*\n?)+)", pages, re.MULTILINE)
     assert sorted(alert for alert, _ in found) == sorted(ALERTS)
     for alert, page in found:
@@ -120,7 +120,7 @@ def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
 
 
 def test_a_page_names_only_panels_that_there_are() -> None:
-    pages = (ROOT / "docs/operations.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
+    pages = (ROOT / "docs/runbook.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
     titles = {panel.title for dashboard in DASHBOARDS for panel in dashboard.panels}
     named = set(re.findall(r"\*([^*\n]+)\*", pages))
     assert named and named <= titles
@@ -128,7 +128,7 @@ def test_a_page_names_only_panels_that_there_are() -> None:
 
 @pytest.mark.parametrize(("alert", "page", "rule"), STATED)
 def test_a_page_says_the_limit_of_its_rule(alert: str, page: str, rule: str) -> None:
-    pages = (ROOT / "docs/operations.md").read_text("utf-8").partition(f"### {alert}\n")[2]
+    pages = (ROOT / "docs/runbook.md").read_text("utf-8").partition(f"### {alert}\n")[2]
     assert page in pages.partition("###")[0]
     [found] = [one for one in RULES if one.get("alert") == alert]
     assert re.search(rf"{re.escape(rule)}(?![\d.])", f"{found['expr']} for {found.get('for')}")

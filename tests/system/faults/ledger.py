@@ -1,4 +1,4 @@
-"""What was seen of each kind of fault, and the table of it in docs/operations.md. This file breaks nothing."""
+"""What was seen of each kind of fault, and the table of it in docs/runbook.md. This file breaks nothing."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ STORE_BYTES = 80 * 2**20
 """Ray's least; everything travels by gRPC."""
 START_S = 90.0
 SOONER = {
-    # Ray notices after about 15 s that a node is gone; docs/operations.md recommends these to everybody.
+    # Ray notices after about 15 s that a node is gone; docs/runbook.md recommends these to everybody.
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "3000",

@@ -3,7 +3,7 @@
 The cluster has a head and two workers, each a process of its own; gateways, deployments, store and SDK are the real
 ones, the stages sleep. Nobody may lose the conversation, hear or see anything twice, or miss anything, but where a
 reply is to go on with less. How long people waited is not judged here but written down: a table in
-docs/operations.md.
+docs/runbook.md.
 """
 
 from __future__ import annotations
