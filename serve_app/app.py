@@ -61,7 +61,9 @@ def checked(stage: str, choice: Choice) -> Callable[..., Any]:
     except UnknownEngine as error:
         raise SettingsError(str(error)) from None
     except ImportError as error:
-        raise SettingsError(f"{stage} engine {choice.engine!r} is not installed here: {error}") from error
+        raise SettingsError(
+            f"{stage} engine {choice.engine!r} is not installed here: {error}; `avatar doctor` says what installs it"
+        ) from error
     try:
         inspect.signature(engine).bind(**choice.arguments)
     except TypeError as error:

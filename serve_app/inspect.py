@@ -117,7 +117,9 @@ def measure(video: Path, labels: Labels | None = None) -> Report:
         mouth, height = None, np.zeros(len(seen.pts))
     sound = _sound(video)
     if not len(sound) and labels is None:
-        raise UserError(f"{video} has no sound, and without labels there is nothing to compare its lips with")
+        raise UserError(
+            f"{video} has no sound, and without labels there is nothing to compare its lips with; give --labels"
+        )
     opening = without_crease(height)
     usual = float(np.percentile(opening, 90))
     lips = Lips(np.array(seen.pts, np.int64), opening / usual if usual > 0 else opening)

@@ -59,7 +59,8 @@ def refused(error: Exception, where: str, model: str) -> Refusal:
 def _by_status(error: Any, where: str, model: str) -> Refusal:
     server, status, code = f"the language model at {where}", error.status_code, getattr(error, "code", None)
     if status in (401, 403):
-        return Refusal(StageError(f"{server} refused the API key: set one that it accepts"))
+        told = f"{server} refused the API key: set OPENAI_API_KEY (llm.api_key) to one that it accepts"
+        return Refusal(StageError(told))
     if status == 404:
         return Refusal(StageError(f"{where} has no model called {model}, or the URL does not end in /v1"))
     if code == "insufficient_quota":

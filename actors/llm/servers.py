@@ -64,7 +64,10 @@ def connected(
     import openai
 
     if not (base_url or api_key):
-        raise StageError("the chat engine needs the base URL of a server, an API key for OpenAI's, or both")
+        raise StageError(
+            "the chat engine needs the base URL of a server, an API key for OpenAI's, or both; set"
+            " AVATAR_LLM__BASE_URL or OPENAI_API_KEY, or AVATAR_LLM__ENGINE=guide"
+        )
     found, why = (_kind(kind), "the settings name it") if kind else guessed(base_url or OPENAI)
     url = (base_url or OPENAI).rstrip("/")
     if found == "azure" and not urlsplit(url).path.rstrip("/").endswith("/v1"):

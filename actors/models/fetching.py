@@ -212,7 +212,8 @@ def refusal(error: OSError, path: Path) -> StageError:
     """What to tell a person whose system does not let us write ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"the disk of {path.parent} is full; make room and pull again: it goes on where it stopped")
-    return StageError(f"{path} cannot be written: {(error.strerror or 'no reason given').lower()}")
+    why = (error.strerror or "no reason given").lower()
+    return StageError(f"{path} cannot be written: {why}; name another folder with AVATAR_MODELS")
 
 
 def _length(part: Path) -> int:

@@ -139,7 +139,9 @@ class Door:
         if allowed or (entry.key and origin in entry.key.origins) or _same_host(headers, trusted=bool(entry.key)):
             return
         raise Refusal(
-            403, f"pages of {origin} may not speak to this service; allow them in its settings ([door] origins)"
+            403,
+            f"pages of {origin} may not speak to this service; allow them in its settings"
+            " ([door] origins, AVATAR_DOOR__ORIGINS)",
         )
 
     def welcomes(self, origin: str) -> bool:

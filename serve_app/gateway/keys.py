@@ -88,9 +88,14 @@ class KeyFile:
         except FileNotFoundError:
             self._keys, self._seen = Keys(), None
         except OSError as error:
-            raise UserError(f"the keys in {self.path} cannot be read: {error.strerror}") from None
+            raise UserError(
+                f"the keys in {self.path} cannot be read: {error.strerror}; let the service's user read the file"
+            ) from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"the keys in {self.path} are no keys: {error}; mend the file or remove it") from None
+            raise UserError(
+                f"the keys in {self.path} are no keys: {error}; mend the file or put a copy back: without it all keys"
+                " are gone, and a service on the loopback address lets in whoever comes through its proxy"
+            ) from None
         return self._keys
 
     def add(self, name: str, **limits: Any) -> str:

@@ -122,7 +122,7 @@ def test_the_door_is_told_in_a_line_each(tmp_path: Path) -> None:
     ]
     (tmp_path / "keys.toml").write_text("no keys")
     [broken] = doctor.door(others)
-    assert broken.level == "missing" and "mend the file or remove it" in broken.found
+    assert broken.level == "missing" and "mend the file or put a copy back" in broken.found
 
 
 @pytest.mark.parametrize(("level", "code"), [("ok", 0), ("note", 0), ("missing", 1)])

@@ -280,7 +280,7 @@ def test_a_clip_without_pictures_is_told(tmp_path: Path) -> None:
 
 def test_a_silent_film_needs_labels(films: Films) -> None:
     video = films.dub("silent", films.pictures[: films.short.frames], b"")
-    with pytest.raises(UserError, match="has no sound, and without labels"):
+    with pytest.raises(UserError, match=r"has no sound, and without labels .*; give --labels"):
         measure(video)
     report = measure(video, films.short.labels)
     assert report.labels_late_ms is None

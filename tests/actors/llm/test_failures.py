@@ -84,7 +84,7 @@ async def test_nobody_waits_longer_than_for_a_first_word() -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer(401), "refused the API key: set one that it accepts"),
+        (Answer(401), "refused the API key: set OPENAI_API_KEY (llm.api_key) to one that it accepts"),
         (
             Answer(429, (b'{"error":{"message":"no","code":"insufficient_quota"}}',)),
             "takes no more requests: the key's quota is used up, raise it",

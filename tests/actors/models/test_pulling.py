@@ -288,7 +288,9 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatc
 
 def test_what_the_system_does_not_let_us_write_is_one_sentence(shelf: Shelf, home: Path) -> None:
     (home / ".lock").mkdir(parents=True)
-    with pytest.raises(StageError, match=r"models/\.lock cannot be written: is a directory"):
+    with pytest.raises(
+        StageError, match=r"models/\.lock cannot be written: is a directory; name another folder with AVATAR_MODELS"
+    ):
         pull([model(file("model.bin", WEIGHTS, shelf.hub("model.bin", WEIGHTS)))])
 
 

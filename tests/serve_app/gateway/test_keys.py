@@ -71,7 +71,7 @@ def test_names_are_plain_and_given_once(file: KeyFile) -> None:
 def test_a_file_that_is_damaged_lets_nobody_in(file: KeyFile, text: str) -> None:
     file.path.parent.mkdir()
     file.path.write_text(text)
-    with pytest.raises(UserError, match="mend the file or remove it"):
+    with pytest.raises(UserError, match="mend the file or put a copy back"):
         file.keys()
 
 
