@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from serve_app import cli, inspect, settings
 from serve_app.bench import __main__ as bench
@@ -26,8 +27,11 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 TOLD = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-OTHER_VARIABLES = {*settings.OUTSIDE, "AVATAR_IMAGES", "AVATAR_VERSION", "AVATAR_GOLDEN_DIR"}
-"""With our prefix, but of scripts and tests."""
+OTHER_VARIABLES = {
+    *settings.OUTSIDE,
+    *("AVATAR_IMAGES", "AVATAR_VERSION", "AVATAR_GOLDEN_DIR", "AVATAR_HOST", "AVATAR_UPSTREAMS"),
+}
+"""With our prefix, but of scripts, tests and the proxy."""
 
 documents = pytest.mark.parametrize("path", TOLD, ids=lambda path: path.name)
 
@@ -149,7 +153,9 @@ def test_every_profile_that_a_command_names_is_there(path: Path) -> None:
     named = set(re.findall(r"(?:--profile|AVATAR_PROFILE=) ?([a-z][\w/.-]+)", text))
     own = {name for name in named if name.endswith(".toml")}
     overlays = {"dev", "scale-to-zero"}  # of `avatar deploy gke`
-    assert [name for name in sorted(named - own) if name not in {*settings.profiles(), *overlays}] == []
+    services = yaml.safe_load((ROOT / "cluster/compose.yaml").read_text())["services"].values()
+    of_compose = {name for service in services for name in service["profiles"]}
+    assert [name for name in sorted(named - own) if name not in {*settings.profiles(), *overlays, *of_compose}] == []
     assert [name for name in sorted(own) if not (ROOT / name).exists()] == []
 
 
@@ -227,7 +233,7 @@ def test_a_setting_that_is_none_is_noticed() -> None:
 @documents
 def test_every_metric_is_in_the_table(path: Path) -> None:
     names = {metric.name for metric in METRICS}
-    told = set(re.findall(r"\bavatar_[a-z_]+\b", path.read_text()))
+    told = set(re.findall(r"(?<![-\w])avatar_[a-z_]+\b", path.read_text()))
     assert [name for name in sorted(told) if name not in names] == []
 
 
