@@ -119,6 +119,11 @@ def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
         assert len(re.findall(r"[.?)](?:\s|$)", page)) >= 2, f"{alert}: say what it means, and what to do"
 
 
+def test_every_alert_says_where_its_page_is() -> None:
+    told = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in RULES if "alert" in rule}
+    assert told == {alert: f"docs/runbook.md#{alert.lower()}" for alert in ALERTS}
+
+
 def test_a_page_names_only_panels_that_there_are() -> None:
     pages = (ROOT / "docs/runbook.md").read_text("utf-8").partition("## What to do about each alert\n")[2]
     titles = {panel.title for dashboard in DASHBOARDS for panel in dashboard.panels}
