@@ -4,9 +4,20 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+SERVICE := $(DESTDIR)/srv/realtime-avatar
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: setup run test check test-system bench assets web wheel release clean
+# Says what is wrong with the Python that would be used, if anything.
+define usable
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later is needed and none was found;" \
+		"install it (https://www.python.org/downloads/), or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11;" \
+		"name a newer one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module;" \
+		"install it (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+endef
+
+.PHONY: setup run test check test-system bench assets web wheel install release clean
 
 setup: .venv/.base .venv/.dev      ## make .venv with everything: to run it and to work on it
 
@@ -41,6 +52,15 @@ wheel: .venv/.dev                  ## wheel and source archive into dist/, with 
 	$(BIN)/python -m serve_app.page --pack
 	$(BIN)/python -m build --outdir dist .
 
+install:                           ## as root, for systemd: program and page into /srv/realtime-avatar, and its unit
+	$(usable)
+	$(PYTHON) -m venv $(SERVICE)
+	$(SERVICE)/bin/python -m serve_app.page --pack --or-plain
+	rm -rf build
+	@echo "make: installing into $(SERVICE) (up to 1.5 GB, a minute or more)"
+	$(SERVICE)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt .
+	install -D -m 644 cluster/systemd/realtime-avatar.service $(DESTDIR)/etc/systemd/system/realtime-avatar.service
+
 release: .venv/.dev                ## the long ones: every death 20 times, an hour of endurance, every table of docs/ anew
 	$(BIN)/python -m pytest -m "system or ray" --kills 20 --faults docs/runbook.md -q --no-header --durations 10 > docs/release.txt || { tail -40 docs/release.txt; exit 1; }
 	$(BIN)/python -m serve_app.bench --long --write docs/performance.md
@@ -52,12 +72,7 @@ clean:                             ## remove what the other targets made
 # ---- the virtual environment -------------------------------------------------------------------------------
 
 .venv/bin/pip:
-	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later is needed and none was found;" \
-		"install it (https://www.python.org/downloads/), or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11;" \
-		"name a newer one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module;" \
-		"install it (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(usable)
 	$(PYTHON) -m venv .venv
 
 .venv/.base: pyproject.toml constraints.txt | .venv/bin/pip

@@ -98,6 +98,31 @@ def test_every_file_target_service_and_variable_that_a_path_names_is_there(name:
             assert all((ROOT / "cluster/images" / f"{image}.Dockerfile").exists() for image in words[1:])
 
 
+@pytest.mark.parametrize("name", [name for name in PATHS if name != "tls"])
+def test_a_path_serves_the_built_page_and_not_the_plain_one(name: str) -> None:
+    recipes = re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    building = {f"make {target}" for target, recipe in recipes if "serve_app.page" in recipe}
+    building |= {"cluster/images/build.sh", ".venv/bin/python -m serve_app.page"}  # the first makes a wheel, if need be
+    assert {"make run", "make install", "make wheel"} < building
+    assert "make wheel" in (ROOT / "cluster/images/build.sh").read_text("utf-8")
+    assert any(order in line for line in whole(name) for order in building)
+
+
+def test_the_service_of_systemd_is_installed_where_its_unit_looks_for_it(tmp_path: Path) -> None:
+    shown = subprocess.run(["make", "-n", "install", f"DESTDIR={tmp_path}"], cwd=ROOT, capture_output=True, text=True)
+    orders = [line for line in shown.stdout.splitlines() if str(tmp_path) in line and not line.startswith("echo")]
+    environment, page, package, unit = orders
+    unit_file = ROOT / "cluster/systemd/realtime-avatar.service"
+    [program] = re.findall(r"^ExecStart=(\S+)/bin/avatar run$", unit_file.read_text("utf-8"), re.MULTILINE)
+    assert environment.endswith(f" -m venv {tmp_path}{program}")
+    assert page == f"{tmp_path}{program}/bin/python -m serve_app.page --pack --or-plain"
+    assert package.startswith(f"{tmp_path}{program}/bin/python -m pip ") and package.endswith("-c constraints.txt .")
+    assert unit.split()[-2:] == [
+        "cluster/systemd/realtime-avatar.service",
+        f"{tmp_path}/etc/systemd/system/{unit_file.name}",
+    ]
+
+
 def _of_compose(words: list[str]) -> None:
     content = yaml.safe_load((ROOT / "cluster" / "compose.yaml").read_text("utf-8"))
     service = next(word for word in words[words.index("run") + 1 :] if not word.startswith("-"))

@@ -10,10 +10,12 @@ import os
 import re
 import subprocess
 import sys
+from urllib.request import urlopen
 
 import pytest
 
 from serve_app.client import connect
+from serve_app.page import folder
 from serve_app.ports import free_port
 from serve_app.units import Picture, Sound, State, Text
 from tests.cluster.paths import PATHS, ROOT
@@ -67,14 +69,17 @@ async def turn(socket: str) -> tuple[str, int, int]:
 @pytest.mark.timeout(900)
 def test_a_laptop_with_one_process() -> None:
     setup, *_ = PATHS["laptop"].lines
-    doctor, models, run, bench = PATHS["laptop"].of_ours()
+    doctor, run, bench = PATHS["laptop"].of_ours()
+    [page] = [words[1:] for words in PATHS["laptop"].words() if words[0] == ".venv/bin/python"]
     assert setup == "make setup"
     health = asked(*doctor)
     assert health.returncode == 0, health.stdout
-    listed = asked(*models)
-    assert listed.returncode == 0
-    assert "whisper-tiny.en" in listed.stdout
+    built = subprocess.run([sys.executable, *page], capture_output=True, text=True, timeout=300, cwd=ROOT)
+    assert built.returncode == 0, built.stderr
     with running(*started(run, free_port()), settings=PATIENT) as url:
+        with urlopen(url, timeout=30) as shown:
+            assert shown.read() == (folder() / "index.html").read_bytes()
+        assert built.stderr or folder().name == "dist", "it was built, and another one is shown"
         spoken(bench, url)
 
 
