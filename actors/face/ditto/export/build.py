@@ -73,6 +73,11 @@ def wanted(models: Path, default: str) -> str:
     return precision
 
 
+def kind(name: str, graph: Graph, precision: str) -> str:
+    """The precision that a graph is written in where ``precision`` is wanted of all."""
+    return "fp32" if graph.wide else precision if name in NARROWED or precision not in NARROW else "fp16"
+
+
 def graph_files(
     models: Path, names: Iterable[str], precision: str, progress: Progress, *, sizes: Sizes = PUBLISHED,
     network: Callable[[str], Any] | None = None,
@@ -98,11 +103,10 @@ def graph_files(
     for place, name in enumerate(names):
         progress(f"graph {name}", place / len(names))
         graph = told_of[name]
-        kind = "fp32" if graph.wide else precision if name in NARROWED or precision not in NARROW else "fp16"
         weights = models / f"{graph.network}.safetensors"
         if graph.network not in hashes:
             hashes[graph.network] = sha256(weights) if weights.exists() else ""
-        found[name] = _graph_file(models, name, graph, kind, hashes[graph.network], opened)
+        found[name] = _graph_file(models, name, graph, kind(name, graph, precision), hashes[graph.network], opened)
     progress("graphs", 1.0)
     return found
 
