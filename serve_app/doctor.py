@@ -1,7 +1,7 @@
 """`avatar doctor`: what is there, what is missing, and the line that mends it.
 
 Every check is a function that looks at one thing and returns what it found; those of the weights and of the disk plan
-are in disk.py. This file mends nothing itself.
+are in disk.py, those of what else a profile may lack in installed.py and lacking.py. This file mends nothing itself.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import importlib.metadata as metadata
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from packaging.requirements import Requirement
 
 from actors.face import landmarks
 from serve_app import disk as room
+from serve_app import installed, lacking
 from serve_app.errors import UserError
 from serve_app.finding import Finding
+from serve_app.installed import NAME
 from serve_app.ports import free_port
 from serve_app.settings import Settings, load
 
-NAME = "realtime-avatar"
 PACKAGES = ("streaming", "actors", "serve_app")
 
 DISK = 1_000_000_000
@@ -53,8 +52,13 @@ def _all(profile: str | None) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("missing", "profile", str(error))
         return
+    if settings.ray.address:
+        told = f"the stages run at {settings.ray.address}; what is said of their needs here is of this machine"
+        yield Finding("note", "cluster", told, "ask there too: avatar doctor")
     for check in OF_PROFILE:
-        yield from check(settings)
+        for finding in check(settings):
+            elsewhere = settings.ray.address and check in OF_STAGES and finding.level == "missing"
+            yield replace(finding, level="note") if elsewhere else finding
 
 
 # ---- the machine -------------------------------------------------------------------------------------------
@@ -114,21 +118,6 @@ def cpu(cores: int | None = None) -> Iterator[Finding]:
         yield Finding("ok", "CPU", f"{cores} cores")
 
 
-def gpu(program: str = "nvidia-smi") -> Iterator[Finding]:
-    """NVIDIA GPUs; none is needed."""
-    if shutil.which(program) is None:
-        yield Finding("ok", "GPU", "none; the embedded engines need none")
-        return
-    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        yield Finding("note", "GPU", f"{program} failed: {error}", "look at the driver; the embedded engines need none")
-        return
-    for line in answer.splitlines():
-        yield Finding("ok", "GPU", line)
-
-
 def ports(wanted: Sequence[int] = (8080, 8265)) -> Iterator[Finding]:
     """Whether the page's port and the Ray dashboard's are free."""
     mends = {8080: "avatar run --port 8081", 8265: "end the other Ray: ray stop; or: avatar run --local"}
@@ -171,37 +160,18 @@ def _gigabytes(size: int) -> str:
 
 def requirements(rows: Iterable[str] | None = None) -> Iterator[Finding]:
     """Every package that the service needs, in a version that it accepts."""
-    mend = "make setup" if _checkout() else f"pip install --upgrade {NAME}"
-    wrong, right = 0, 0
-    for row in _required() if rows is None else rows:
-        wanted = Requirement(row)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            found = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
-            wrong += 1
-            yield Finding("missing", "package", f"{wanted.name} is not installed", mend)
-            continue
-        right += wanted.specifier.contains(found, prereleases=True)
-        if not wanted.specifier.contains(found, prereleases=True):
-            wrong += 1
-            yield Finding("missing", "package", f"{wanted.name} is {found}, needed is {wanted.specifier}", mend)
-    if not wrong:
-        yield Finding("ok", "packages", f"all {right} that are needed")
-
-
-def _required() -> list[str]:
-    try:
-        return metadata.requires(NAME) or []
-    except metadata.PackageNotFoundError:
-        return [NAME]
+    mend = "make setup" if installed.checkout() else f"pip install --upgrade {NAME}"
+    state = installed.unmet(installed.required() if rows is None else rows)
+    for told in (*(f"{name} is not installed" for name in state.absent), *state.others):
+        yield Finding("missing", "package", told, mend)
+    if not state:
+        yield Finding("ok", "packages", f"all {state.right} that are needed")
 
 
 def pins(file: Path | None = None) -> Iterator[Finding]:
     """Versions other than those that were tested together; only a checkout knows them."""
     if file is None:
-        home = _checkout()
+        home = installed.checkout()
         if home is None:
             return
         file = home / "constraints.txt"
@@ -269,17 +239,15 @@ def personas(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "personas", ", ".join(there))
 
 
-def _checkout() -> Path | None:
-    """The folder of our source tree, if we run from one."""
-    home = Path(__file__).resolve().parents[1]
-    return home if (home / "pyproject.toml").exists() else None
-
-
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    python, disk, memory, cpu, gpu, requirements, pins, portraits, shadows, ports
+    python, disk, memory, cpu, requirements, pins, portraits, shadows, ports
 )  # fmt: skip
 
 OF_PROFILE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    personas, door, room.engines, room.models, room.planned
+    lacking.gpu, personas, door, lacking.language, room.engines, lacking.fitting, installed.extras, installed.cublas,
+    room.models, lacking.built, room.planned,
 )  # fmt: skip
 """Checks of what the profile and the environment set."""
+
+OF_STAGES = (lacking.gpu, installed.extras, installed.cublas, room.models, lacking.built)
+"""Of these what the stages need where they run; on a cluster that runs already, that need not be here."""

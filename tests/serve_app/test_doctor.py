@@ -9,7 +9,7 @@ import pytest
 
 from serve_app import doctor
 from serve_app.gateway.keys import KeyFile
-from serve_app.settings import load
+from serve_app.settings import load, profiles
 
 
 def lines(findings) -> list[str]:
@@ -42,21 +42,6 @@ def test_one_core_is_enough_but_noted() -> None:
     assert lines(doctor.cpu(8)) == ["ok: 8 cores -> "]
 
 
-def program(path: Path, script: str) -> str:
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_no_gpu_is_fine_and_a_broken_driver_is_noted(tmp_path: Path) -> None:
-    assert lines(doctor.gpu("no-such-program")) == ["ok: none; the embedded engines need none -> "]
-    assert lines(doctor.gpu(program(tmp_path / "smi", "echo 'NVIDIA L4, 23034 MiB, 570.1'"))) == [
-        "ok: NVIDIA L4, 23034 MiB, 570.1 -> "
-    ]
-    [broken] = doctor.gpu(program(tmp_path / "broken", "exit 9"))
-    assert broken.level == "note" and "exit status 9" in broken.found
-
-
 def test_a_port_that_is_taken_is_noted_with_another() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -70,8 +55,8 @@ def test_packages_that_are_absent_or_too_old_are_missing() -> None:
     rows = ["numpy>=1", "numpy<1", "no-such-thing==1.0", "colour>=1; extra == 'dev'"]
     found = lines(doctor.requirements(rows))
     assert len(found) == 2
-    assert found[0].startswith("missing: numpy is ") and found[0].endswith("needed is <1 -> make setup")
-    assert found[1] == "missing: no-such-thing is not installed -> make setup"
+    assert found[0] == "missing: no-such-thing is not installed -> make setup"
+    assert found[1].startswith("missing: numpy is ") and found[1].endswith("needed is <1 -> make setup")
 
 
 def test_what_is_installed_here_is_what_is_needed() -> None:
@@ -153,3 +138,27 @@ def test_what_depends_on_the_profile_is_asked_of_the_one_that_is_named(monkeypat
     monkeypatch.setattr(doctor, "OF_PROFILE", (told,))
     assert doctor.main("mac") == 0
     assert capsys.readouterr().out == "ok       x            mac\nit can run here: avatar run --profile mac\n"
+
+
+def test_what_stages_lack_here_is_only_noted_where_they_run_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", ())
+    lacks = lambda settings: iter([doctor.Finding("missing", "x", "y")])  # noqa: E731
+    monkeypatch.setattr(doctor, "OF_PROFILE", (lacks,))
+    monkeypatch.setattr(doctor, "OF_STAGES", (lacks,))
+    assert doctor.main("l4") == 1
+    monkeypatch.setenv("AVATAR_RAY__ADDRESS", "auto")
+    capsys.readouterr()
+    assert doctor.main("l4") == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("note     cluster      the stages run at auto;")
+    assert second == "note     x            y"
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_a_profile_for_gpus_never_can_run_without_one(profile: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """Nothing else is looked at, and a machine that tests has none."""
+    monkeypatch.setattr(doctor, "CHECKS", ())
+    monkeypatch.setattr(doctor, "OF_PROFILE", (lambda settings: doctor.lacking.gpu(settings, "no-such-program"),))
+    code, said = doctor.main(profile), capsys.readouterr().out
+    assert code == int("l4" in profile)
+    assert ("it can run here" in said) == ("l4" not in profile)
