@@ -43,6 +43,10 @@ CONFIGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Overlay -> profile, and the settings in which its Serve config differs from the profile's."""
 
 
+APART = ("l4", "two-l4-one-process")
+"""Profiles whose deployments get nodes of their own: of compose, and of Ray's launcher."""
+
+
 class _Text(yaml.SafeDumper):
     """Writes texts of several lines as they are, so that a person can read them."""
 
@@ -99,7 +103,7 @@ def dashboards() -> str:
 def made() -> dict[Path, str]:
     """Every file, relative to the repository's root, with its content."""
     return {
-        FOLDER / "serve" / "l4-apart.yaml": placement.text("l4", apart=True),
+        **{FOLDER / "serve" / f"{name}-apart.yaml": placement.text(name, apart=True) for name in APART},
         **{OVERLAYS / name / "serve.yaml": served(name) for name in CONFIGS},
         MONITORING / "rules.yaml": rules(),
         MONITORING / "dashboards.yaml": dashboards(),

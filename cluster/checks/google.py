@@ -1,5 +1,7 @@
 """Google Cloud's own YAML: Cloud Run's service by its API's description, Ray's launcher by Ray's schema and Compute's.
 
+What our own part of the launcher's file says is read in launched.py.
+
 Both descriptions come in packages (google-api-python-client, ray); neither Google nor a machine is asked.
 """
 
@@ -13,6 +15,7 @@ from typing import Any
 import yaml
 
 from actors.serving import ENVIRONMENT
+from cluster.checks import launched
 from cluster.checks.parts import Faults, documents
 from cluster.checks.terraform import described
 
@@ -41,7 +44,7 @@ def cloud_run(root: Path) -> Faults:
 
 
 def launcher(root: Path) -> Faults:
-    """The launcher's file by Ray, each machine by Compute, and Ray's environment on each."""
+    """The launcher's file by Ray, each machine by Compute, Ray's environment on each, and what each is set up with."""
     from ray.autoscaler._private.util import validate_config
 
     try:
@@ -61,6 +64,7 @@ def launcher(root: Path) -> Faults:
         for variable, value in ENVIRONMENT.items():
             if f"{variable}={value} " not in starting:
                 yield f"{LAUNCHER}: {part}: {variable} is not {value}, as actors/serving.py says"
+    yield from launched.faults(root, content, str(LAUNCHER))
 
 
 def fits(schemas: Mapping[str, Any], schema: str, content: Any, told: str) -> Faults:

@@ -123,6 +123,22 @@ def test_the_service_of_systemd_is_installed_where_its_unit_looks_for_it(tmp_pat
     ]
 
 
+def test_what_the_launcher_runs_on_its_head_is_there() -> None:
+    from ray.scripts.scripts import cli as launcher
+
+    content = yaml.safe_load((ROOT / "cluster/gcp/ray.yaml").read_text("utf-8"))
+    mounted = {name.replace("/home/ubuntu", "~", 1) for name in content["file_mounts"]}
+    remote: list[str] = []
+    for program, order, *given in (words for words in PATHS["launcher"].words() if words[0] != "make"):
+        assert program == ".venv/bin/ray"
+        parsed = launcher.commands[order].make_context(order, list(given)).params
+        assert parsed["cluster_config_file"] == "cluster/gcp/ray.yaml"
+        remote += [parsed["cmd"]] if order == "exec" else []
+    key, deploy = (line.split() for line in remote)
+    assert key[0] == "~/venv/bin/avatar" and cli.parser().parse_args(key[1:]).work
+    assert deploy[:2] == ["~/venv/bin/serve", "deploy"] and deploy[2] in mounted
+
+
 def _of_compose(words: list[str]) -> None:
     content = yaml.safe_load((ROOT / "cluster" / "compose.yaml").read_text("utf-8"))
     service = next(word for word in words[words.index("run") + 1 :] if not word.startswith("-"))
