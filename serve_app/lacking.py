@@ -38,8 +38,11 @@ def fitting(settings: Settings) -> Iterator[Finding]:
             try:
                 checked(table, choice)
             except SettingsError as error:
-                told = str(error)
-                yield Finding("missing", "engine", told, f"mend {stage}.arguments" if "arguments" in told else "")
+                if isinstance(cause := error.__cause__, ImportError):
+                    told = f"{stage} engine {choice.engine!r} cannot be imported: {cause}"
+                    yield Finding("missing", "engine", told, f"install {cause.name}")
+                else:
+                    yield Finding("missing", "engine", str(error), f"mend {stage}.arguments")
 
 
 # ---- GPUs --------------------------------------------------------------------------------------------------

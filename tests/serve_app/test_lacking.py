@@ -162,3 +162,10 @@ def test_arguments_that_do_not_fit_are_told_before_the_start() -> None:
     assert told.level == "missing" and "the arguments of tts engine 'hibari' do not fit" in told.found
     assert told.mend == "mend tts.arguments"
     assert list(lacking.fitting(load("cpu", tts={"engine": "choir"}))) == [], "the engine table tells of that"
+
+
+def test_an_engine_that_cannot_be_imported_says_what_it_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "actors.tts.hibari", None)
+    [told] = lacking.fitting(load("cpu"))
+    assert told.level == "missing" and told.found.startswith("tts engine 'hibari' cannot be imported: ")
+    assert told.mend == "install actors.tts.hibari"

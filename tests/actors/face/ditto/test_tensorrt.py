@@ -18,6 +18,7 @@ from tests.actors.face.ditto.needs import torch
 # isort: split
 
 from actors.face.ditto.export import build
+from actors.face.ditto.export.finished import Lack, lacking
 from actors.face.ditto.runtime import cuda as memory
 from actors.face.ditto.runtime import engines, tensorrt
 from actors.face.ditto.runtime import open as open_runtime
@@ -80,6 +81,10 @@ def test_it_gives_what_torch_gives(
     for count in (1, 3, 9):
         drawn, hoped = (each.draw(graphed.poses(each, count)).astype(int) for each in (runtime, wanted))
         assert np.abs(drawn - hoped).max() <= (1 if precision == "fp32" else 6)
+    (tmp_path / "graphs" / "precision").write_text(precision)
+    assert lacking(tmp_path, "tensorrt", version, [HostCuda().name]) == Lack(), "all that a start makes is finished"
+    assert not lacking(tmp_path, "tensorrt", version, ["another GPU"]).graphs
+    assert lacking(tmp_path, "tensorrt", version, ["another GPU"]).engines
 
 
 def test_what_is_kept_of_a_portrait_is_freed_with_it_and_nothing_else_grows(tmp_path: Path, trt: Any) -> None:
