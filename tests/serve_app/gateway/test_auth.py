@@ -219,6 +219,32 @@ def test_a_secret_makes_no_secrets_and_lives_an_hour_at_most(rooms: Rooms) -> No
     assert client.post("/v1/realtime/client_secrets", json=long, headers=bearer(key)).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/conversations"),
+        ("GET", "/conversations/sess_other/transcript.txt"),
+        ("DELETE", "/conversations/sess_other"),
+        ("POST", "/chat"),
+        ("POST", "/v1/chat/completions"),
+        ("GET", "/v1/models"),
+        ("GET", "/voices"),
+        ("DELETE", "/avatars/somebody"),
+    ],
+)
+@pytest.mark.parametrize("origin", ["", ELSEWHERE])
+def test_a_visitors_secret_opens_nothing_but_the_socket(rooms: Rooms, method: str, path: str, origin: str) -> None:
+    """It is readable by whoever visits the page, and everybody's conversations are behind these addresses."""
+    client, key = rooms.client(), rooms.file.add("shop")
+    shown = bearer(secret(client, key, origin=origin)["value"], **({"Origin": origin} if origin else {}))
+    answer = client.request(method, path, headers=shown, content=b"never read")
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"detail": "a client secret opens a conversation only; use the key itself for this"},
+    )
+    assert client.get("/voices", headers=bearer(key)).status_code == 200
+
+
 # ---- limits and usage --------------------------------------------------------------------------------------
 
 
