@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ from streaming.events import (
     Truncated,
     Typed,
 )
+from streaming.journal import canonical, decode, encode
 from streaming.media import MIC_RATE, Flag, Kind, Unit, pack
+from streaming.pace import Pace
 from streaming.stages import Said, Tool
 from tests.serve_app.gateway.clients import Client
 
@@ -268,6 +271,30 @@ def test_whoever_asks_whether_we_are_there_is_answered() -> None:
         ("{", "invalid_json", "one JSON object"),
         ("[]", "invalid_json", "not list"),
         ("[" * 100_000, "invalid_json", "one JSON object"),
+        ('{"type":"avatar.playhead","turn":1,"pts":' + "9" * 5_000 + "}", "invalid_json", "one JSON object"),
+        ('{"type":"avatar.playhead","turn":0,"pts":1e999,"event_id":"e1"}', "invalid_event", "finite"),
+        ('{"type":"avatar.playhead","turn":0,"pts":NaN}', "invalid_event", "finite"),
+        ('{"type":"avatar.playhead","turn":0,"pts":' + "9" * 400 + "}", "invalid_event", "64 bits"),
+        ('{"type":"avatar.say","text":"\\ud800","event_id":"e1"}', "invalid_event", "surrogate pair"),
+        ('{"type":"avatar.say","text":"\\u0000"}', "invalid_event", "NUL"),
+        ('{"type":"session.update","session":{"\\udfff":1}}', "invalid_event", "surrogate pair"),
+        ('{"type":"session.update","session":{"x":' + "[" * 200 + "]" * 200 + "}}", "invalid_event", "flatter"),
+        ('{"type":"session.update","session":{"x":[' + "0," * 60_000 + "0]}}", "invalid_event", "50,000 values"),
+        ('{"type":"session.update","session":{"instructions":5}}', "invalid_value", "a text, not 5"),
+        ('{"type":"response.create","response":{"instructions":5}}', "invalid_value", "a text, not 5"),
+        ('{"type":"response.create","response":{"tools":[{"name":5}]}}', "invalid_value", "a name each"),
+        ('{"type":"response.create","response":{"tools":[{"name":"f","parameters":[1]}]}}', "invalid_value", "schema"),
+        ('{"type":"session.update","session":{"tools":[{"name":"f","description":5}]}}', "invalid_value", "a text"),
+        (
+            '{"type":"session.update","session":{"turn_detection":{"type":"server_vad","create_response":1}}}',
+            "invalid_value",
+            "true or false, not 1",
+        ),
+        (
+            '{"type":"session.update","session":{"turn_detection":{"type":"server_vad","prefix_padding_ms":true}}}',
+            "invalid_value",
+            "2000 ms, not True",
+        ),
         ('{"type":"dance","event_id":"e1"}', "unknown_event", "'dance'"),
         ('{"type":"avatar.playhead","event_id":"e1"}', "invalid_event", "'turn' is missing"),
         ('{"type":"avatar.playhead","turn":"x","pts":0}', "invalid_event", "invalid literal"),
@@ -358,6 +385,39 @@ def test_whatever_is_sent_is_understood_or_one_error(sent: list[tuple[str, dict[
         except ClientError as error:
             assert str(error)
         json.dumps(client.conduct.described())
+
+
+DETECTED = ["type", "create_response", "interrupt_response", "silence_duration_ms", "idle_timeout_ms", "eagerness"]
+ASKED = ["instructions", "tools", "tool_choice", "max_output_tokens", "output_modalities", "input", "conversation"]
+TOOLS = st.lists(
+    st.fixed_dictionaries({"name": JSON | st.just("f")}, optional={"parameters": JSON, "description": JSON})
+)
+LIKELY = JSON | st.sampled_from(["server_vad", "semantic_vad", True, 1, 500, "none", ["text"]]) | TOOLS
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.dictionaries(st.sampled_from(DETECTED), LIKELY, max_size=3),
+    st.dictionaries(st.sampled_from(ASKED), LIKELY, max_size=3),
+)
+def test_whatever_is_taken_can_be_read_back_when_the_conversation_is_taken_up(
+    detection: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    client = Client(own=True)
+    with suppress(ClientError):
+        client.sends("session.update", session={"audio": {"input": {"turn_detection": detection}}})
+    agreed = client.conduct.wishes.agreed(Pace(), answers=True, judged=True)
+    assert decode(json.loads(canonical(encode(agreed)))) == agreed
+    with suppress(ClientError):
+        for event in client.sends("response.create", response=asked):
+            assert decode(json.loads(canonical(encode(event)))) == event
+
+
+def test_a_schema_that_names_the_limits_of_its_numbers_is_taken() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 2**64 - 1, "minimum": -(2**63)}}}
+    client = Client()
+    client.sends("session.update", session={"tools": [{"type": "function", "name": "f", "parameters": schema}]})
+    assert client.conduct.wishes.tools[0]["parameters"] == schema
 
 
 def test_the_session_is_described_as_it_is() -> None:
