@@ -21,6 +21,7 @@ from serve_app.gateway.guest import Bucket, Guest, today
 from serve_app.gateway.house import House
 from serve_app.gateway.keys import KeyFile
 from serve_app.gateway.ledger import Ledger, Used
+from serve_app.gateway.refusals import TEXT_MOST
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.groups import Doorway
 from streaming.commands import Cut, Ended, ReplyDelta, Show
@@ -243,6 +244,16 @@ def test_a_visitors_secret_opens_nothing_but_the_socket(rooms: Rooms, method: st
         {"detail": "a client secret opens a conversation only; use the key itself for this"},
     )
     assert client.get("/voices", headers=bearer(key)).status_code == 200
+
+
+def test_what_a_secret_is_asked_with_is_not_read_without_end(rooms: Rooms) -> None:
+    client, key = rooms.client(), rooms.file.add("phone")
+    long = {"session": {"instructions": "x" * TEXT_MOST}}
+    answer = client.post("/v1/realtime/client_secrets", json=long, headers=bearer(key))
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"detail": "the body may have 1,000,000 bytes; send less at once"},
+    )
 
 
 # ---- limits and usage --------------------------------------------------------------------------------------
