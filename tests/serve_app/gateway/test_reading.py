@@ -425,3 +425,16 @@ def test_the_session_is_described_as_it_is() -> None:
     described = conduct.described()
     assert (described["type"], described["audio"]["input"]["format"]["rate"]) == ("realtime", 24_000)
     assert described["audio"]["input"]["turn_detection"]["create_response"] is True
+
+
+def test_a_choice_that_comes_too_late_changes_nothing_of_how_its_sound_is_read() -> None:
+    client = Client(own=True)
+    client.conduct.begun = True
+    late = {"audio": {"input": {"format": {"type": "audio/pcmu"}}}, "avatar": {"video": {"codec": "jpeg"}}}
+    with pytest.raises(ClientError, match="choose the video before the first word") as error:
+        client.sends("session.update", event_id="mine", session=late)
+    assert error.value.event_id == "mine"
+    (heard,) = client.sends("input_audio_buffer.append", audio=sound(320, MIC_RATE))
+    assert isinstance(heard, Heard) and len(heard.pcm) == 640
+    client.sends("session.update", session={"audio": {"input": {"format": {"type": "audio/pcmu"}}}})
+    assert client.conduct.described()["audio"]["input"]["format"]["type"] == "audio/pcmu"
