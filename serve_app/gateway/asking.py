@@ -73,4 +73,4 @@ def _said(item: dict[str, Any], conduct: Conduct) -> Said:
         if name not in conduct.items:
             raise ClientError("invalid_value", f"there is no item {name!r} to refer to", param="input")
         return said_by(conduct.items[str(name)], 0)
-    return said_by({**item, "id": str(name or conduct.items.fresh())}, 0)
+    return said_by({**item, "id": str(name or conduct.items.name_for_client())}, 0)

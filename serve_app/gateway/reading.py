@@ -88,12 +88,14 @@ class Incoming:
         event = parsed(sent)
         given = event.get("event_id")
         event_id = given if isinstance(given, str) else None
+        unnamed = self._conduct.items.unnamed
         try:
             check_plain(event)
             return self._event(event)
-        except ClientError as error:
-            raise ClientError(error.code, str(error), event_id, error.param) from None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            self._conduct.items.unnamed = unnamed  # what is refused is not read again when the conversation is taken up
+            if isinstance(error, ClientError):
+                raise ClientError(error.code, str(error), event_id, error.param) from None
             raise ClientError("invalid_event", f"{event.get('type')}: {_what(error)}", event_id) from None
 
     def _unit(self, sent: bytes) -> list[Answer]:
@@ -220,7 +222,7 @@ class Incoming:
 
     def _added(self, item: dict[str, Any], after: Any) -> Added:
         conduct = self._conduct
-        name = item.get("id") or conduct.items.fresh()
+        name = item.get("id") or conduct.items.name_for_client()
         if not isinstance(name, str) or name in conduct.items:
             raise ClientError(
                 "item_create_duplicate_item_id", f"an item called {name!r} is there already", param="item.id"

@@ -158,7 +158,7 @@ def test_an_item_keeps_the_name_that_the_client_chose_and_its_place() -> None:
 def test_what_a_function_gave_is_an_item() -> None:
     item = {"type": "function_call_output", "call_id": "c1", "output": "a cat"}
     (added,) = Client().sends(f"{ITEM}.create", item=item)
-    assert added == Added(Said("tool", "a cat", 1, id="item_1", call_id="c1"), None)
+    assert added == Added(Said("tool", "a cat", 1, id="item_in_1", call_id="c1"), None)
 
 
 def test_a_call_that_is_replayed_is_an_item_too() -> None:
@@ -173,7 +173,7 @@ def test_old_sound_that_is_replayed_counts_with_its_transcript() -> None:
     client = Client()
     (added,) = client.sends(f"{ITEM}.create", item=item)
     assert isinstance(added, Added) and added.item.text == "hello"
-    (told,) = client.sends(f"{ITEM}.retrieve", item_id="item_1")
+    (told,) = client.sends(f"{ITEM}.retrieve", item_id="item_in_1")
     assert told[1]["item"]["content"] == [{"type": "input_audio", "transcript": "hello"}]  # type: ignore[index]
 
 
@@ -187,6 +187,27 @@ def test_an_item_can_be_taken_out_by_the_name_the_client_knows() -> None:
     with pytest.raises(ClientError) as gone:
         client.sends(f"{ITEM}.retrieve", item_id=name)
     assert gone.value.code == "item_retrieve_invalid_item_id"
+
+
+def test_what_the_client_left_unnamed_is_called_the_same_whatever_it_is_told_meanwhile() -> None:
+    """A conversation that is taken up reads it again before or after a reply began, or a message was refused."""
+
+    def names(*between: bool) -> list[str]:
+        client, named = Client(own=True), []
+        for turn, told in enumerate(between, 1):
+            if told:
+                client.told(Show(StateChanged("thinking", turn)), Show(ReplyDelta(turn, "Hi.")))
+                for wrong in ({"item": message("x" * 9_000)}, {"item": message("")}):
+                    with suppress(ClientError):
+                        client.sends(f"{ITEM}.create", **wrong)
+                with suppress(ClientError):
+                    client.sends("response.create", response={"input": [message("x"), message("y")], "tools": [5]})
+            (typed,) = client.sends("avatar.say", text="hello")
+            assert isinstance(typed, Typed)
+            named.append(typed.id)
+        return named
+
+    assert names(True, False, True) == names(False, True, False) == ["item_in_1", "item_in_2", "item_in_3"]
 
 
 @pytest.mark.parametrize(("milliseconds", "pts"), [(5, 120), (10, 240), (11, 240), (0, 0)])
@@ -248,7 +269,7 @@ def test_two_replies_at_once_are_refused_and_a_cancel_with_none_is_told() -> Non
 
 
 def test_a_typed_message_of_our_own_client_stops_everything_else() -> None:
-    assert Client(own=True).sends("avatar.say", text=" hello ") == [Typed("hello", "item_1")]
+    assert Client(own=True).sends("avatar.say", text=" hello ") == [Typed("hello", "item_in_1")]
 
 
 def test_a_message_that_is_said_twice_because_of_a_break_counts_once() -> None:
