@@ -215,11 +215,8 @@ class Avatar:
         pause = AGAIN_S
         while True:
             try:
-                socket = await self._again()
-                async with asyncio.timeout(OPEN_S):  # who took the connection may die before it answers
-                    await self._greeted(socket, hello, code)
-                self._socket = socket  # nothing may be sent on it before the hello
-                return
+                self._socket = await self._greeted(await self._again(), hello, code)
+                return  # nothing may be sent on it before the hello
             except (AvatarError, ConnectionClosed, TimeoutError) as error:
                 refused = isinstance(error, AvatarError) and error.code == code
                 if refused or time.monotonic() + pause > until:
@@ -227,8 +224,21 @@ class Avatar:
             await asyncio.sleep(pause)
             pause = min(2 * pause, AGAIN_MOST_S)
 
-    async def _greeted(self, socket: ClientConnection, hello: dict[str, Any], code: int) -> None:
-        """Take the conversation up on a fresh connection. Raises AvatarError with ``code`` if it is refused."""
+    async def _greeted(self, socket: ClientConnection, hello: dict[str, Any], code: int) -> ClientConnection:
+        """Take the conversation up on a fresh connection. Raises AvatarError with ``code`` if it is refused.
+
+        A connection that is given up is dropped without a goodbye, which would end the conversation: a gateway that
+        answers late must neither keep it from the next connection nor end it.
+        """
+        try:
+            async with asyncio.timeout(OPEN_S):  # who took the connection may die before it answers
+                await self._take_up(socket, hello, code)
+        except BaseException:  # whoever is cancelled leaves it as well
+            socket.transport.abort()
+            raise
+        return socket
+
+    async def _take_up(self, socket: ClientConnection, hello: dict[str, Any], code: int) -> None:
         await socket.send(json.dumps({"type": "avatar.hello", **hello}))
         while True:
             told = json.loads(await socket.recv())

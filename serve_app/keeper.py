@@ -229,6 +229,10 @@ class Keeper:
         except (StaleEpoch, StoreError) as error:
             self._failed = error
             raise
+        except Exception as error:  # as of a text that the database cannot hold: it is missing all the same
+            self._failed = StoreError(f"the conversation store did not take a line ({error}); the log tells of it")
+            log.exception("session %s: a line was not stored", self._session)
+            raise self._failed from error
 
 
 # ---- for a whole service -----------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ from typing import Any
 from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.items import said_by
 from serve_app.gateway.ladder import Asked
-from serve_app.gateway.wishes import INSTRUCTIONS_MOST, ClientError, choice_of, chosen, modality, most_of, tools_of
+from serve_app.gateway.wishes import (
+    INSTRUCTIONS_MOST,
+    ClientError,
+    choice_of,
+    chosen,
+    instructions_of,
+    modality,
+    most_of,
+    tools_of,
+)
 from streaming.events import Requested
 from streaming.stages import History, Said
 
@@ -39,8 +48,8 @@ def asked_for(wanted: Mapping[str, Any], conduct: Conduct) -> tuple[Asked, Reque
     tools = None
     if wanted.get("tools") is not None or wanted.get("tool_choice") is not None:
         tools = chosen(declared, choice_of(wanted.get("tool_choice") or "auto"))
-    instructions = wanted.get("instructions")
-    read = len(wishes.instructions if instructions is None else str(instructions)) + len(json.dumps(declared))
+    instructions = None if wanted.get("instructions") is None else instructions_of(wanted["instructions"])
+    read = len(wishes.instructions if instructions is None else instructions) + len(json.dumps(declared))
     read += conduct.items.characters() if history is None else sum(len(said.text) for said in history)
     asked = Asked(silent, wanted.get("metadata"), apart == "none", most, read)
     pieces = None if limit is None else WITHOUT_LIMIT if most is None else most
@@ -64,4 +73,4 @@ def _said(item: dict[str, Any], conduct: Conduct) -> Said:
         if name not in conduct.items:
             raise ClientError("invalid_value", f"there is no item {name!r} to refer to", param="input")
         return said_by(conduct.items[str(name)], 0)
-    return said_by({**item, "id": str(name or conduct.items.fresh())}, 0)
+    return said_by({**item, "id": str(name or conduct.items.name_for_client())}, 0)

@@ -2,7 +2,8 @@
 
 Without any key it is open, on the loopback address only, and closed to pages of other hosts. With keys everything
 that speaks, writes, lists or reads a conversation asks for one; the page itself, avatars' pictures, health and metrics
-do not. A refusal is an HTTP status with a sentence, before a socket is opened. guest.py counts what a guest uses.
+do not. A client secret opens a socket and nothing else. A refusal is an HTTP status with a sentence, before a socket is
+opened. guest.py counts what a guest uses.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ class Guard:
             if scope["type"] == "websocket":
                 await self._socket(scope, receive, send)
             elif scope["type"] == "http" and _guarded(scope["method"], scope["path"]):
-                await self._app({**scope, ENTRY: self._door.enter(scope)}, receive, send)
+                await self._app({**scope, ENTRY: _with_a_key(self._door.enter(scope))}, receive, send)
             else:
                 await self._app(scope, receive, send)
         except Refusal as refusal:
@@ -224,6 +225,13 @@ def _guarded(method: str, path: str) -> bool:
     pictures = path.endswith(("/idle.mp4", "/portrait.jpg"))  # a page shows them by their address alone
     asks = path.startswith(("/v1/", "/conversation", "/voices")) or (path.startswith("/avatars") and not pictures)
     return method not in ("GET", "HEAD") or asks
+
+
+def _with_a_key(entry: Entry) -> Entry:
+    """Who asks over HTTP: a visitor's secret would open what everybody said, and erase it. Raises Refusal."""
+    if entry.key is not None and entry.ticket is not None:
+        raise Refusal(403, "a client secret opens a conversation only; use the key itself for this")
+    return entry
 
 
 def _token(headers: Headers, offered: Sequence[str]) -> str:

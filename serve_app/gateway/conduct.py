@@ -45,6 +45,8 @@ class Conduct:
         usual = usual_detection(pace or Pace())
         wishes = Wishes("h264", True, heard=PCM16K, detection=usual) if own else Wishes(detection=usual)
         self.wishes = replace(wishes, persona=persona)
+        self.begun = False
+        """True once something was said: then video, persona and avatar are chosen."""
         self.items = Items()
         self.responses: dict[int, Response] = {}
         self.waiting: Asked | None = None
@@ -86,7 +88,9 @@ class Conduct:
         if wishes.language and spoken is not None and wishes.language not in spoken:
             says = f"the voice does not speak {wishes.language!r}; it speaks {', '.join(sorted(spoken))}"
             raise ClientError("unknown_language", says, param="avatar.language")
-        self.wishes = wishes
+        before, self.wishes = self.wishes, wishes
+        if self.begun:
+            self._refuse_late(before)
 
     @property
     def greeting(self) -> str:
@@ -125,7 +129,7 @@ class Conduct:
             shown["avatar"]["resume_token"] = self.resume_token
         return shown
 
-    def refuse_late(self, before: Wishes) -> None:
+    def _refuse_late(self, before: Wishes) -> None:
         """Raise ClientError if what cannot change any more was changed; ``before`` then holds again."""
         now = self.wishes, self.wishes.codec, self.persona, self.avatar
         self.wishes = before

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
@@ -17,6 +17,7 @@ from serve_app.gateway.auth import ENTRY, Door, Entry
 from serve_app.gateway.guest import today
 from serve_app.gateway.ledger import Used
 from serve_app.gateway.reading import check_session
+from serve_app.gateway.refusals import Limited
 from serve_app.gateway.tickets import DEFAULT_S, LONGEST_S, TicketTooLong
 from serve_app.gateway.wishes import ClientError
 from serve_app.persona import Cast
@@ -42,9 +43,11 @@ class Wanted(BaseModel):
 def add_desk(app: FastAPI, door: Door, cast: Cast) -> None:
     """Add the addresses to the application; it must be behind that door. ``cast``: who may be asked for."""
 
-    @app.post("/v1/realtime/client_secrets")
+    router = APIRouter(route_class=Limited)
+
+    @router.post("/v1/realtime/client_secrets")
     async def client_secrets(request: Request, wanted: Wanted | None = None) -> JSONResponse:
-        entry = _with_a_key(request)
+        entry: Entry = request.scope[ENTRY]
         wanted = wanted or Wanted()
         try:
             check_session(wanted.session, cast)
@@ -55,9 +58,9 @@ def add_desk(app: FastAPI, door: Door, cast: Cast) -> None:
         shown = {"value": value, "expires_at": expires, "session": {**wanted.session, **session}}
         return JSONResponse(shown, headers={"Cache-Control": "no-store"})
 
-    @app.get("/v1/usage")
+    @router.get("/v1/usage")
     async def usage(request: Request) -> JSONResponse:
-        key = _with_a_key(request).key
+        key = request.scope[ENTRY].key
         if key is None or door.ledger is None:
             raise HTTPException(404, "nothing is counted without keys; make one: avatar key add NAME")
         days = door.ledger.of(key.name)
@@ -76,12 +79,7 @@ def add_desk(app: FastAPI, door: Door, cast: Cast) -> None:
             }
         )
 
-
-def _with_a_key(request: Request) -> Entry:
-    entry: Entry = request.scope[ENTRY]
-    if entry.key is not None and entry.ticket is not None:
-        raise HTTPException(403, "a client secret opens a conversation only; use the key itself for this")
-    return entry
+    app.include_router(router)
 
 
 def _rounded(used: Used) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class House:
     counts: bool = False
     """True: `/debug/counts` is there."""
 
+    def pace_of(self, *, own: bool) -> Pace:
+        """The pace of a client of ours, or of one that reports no playhead and takes sound as fast as it comes."""
+        usual, blind = self.pace, Pace.blind()
+        return usual if own else replace(usual, send_lead=blind.send_lead, reports_playhead=False)
+
     def turns(self, session: str) -> Turns | NoTurns:
         """What traces a conversation."""
         return turns_of(self.tracing, session)

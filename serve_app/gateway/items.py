@@ -20,6 +20,8 @@ class Items:
         self._items: dict[str, Item] = {}
         self._own: dict[str, str] = {}
         self._count = 0
+        self.unnamed = 0
+        """Items of the client's that came without a name, so far."""
 
     def __contains__(self, name: object) -> bool:
         return name in self._items
@@ -32,6 +34,17 @@ class Items:
         while True:
             self._count += 1
             if (name := f"item_{self._count}") not in self._items:
+                return name
+
+    def name_for_client(self) -> str:
+        """The same for an item that the client sends without one.
+
+        Such names are counted by themselves: a conversation that is taken up reads its client's messages again in their
+        order, but not at the same moments between what it was told.
+        """
+        while True:
+            self.unnamed += 1
+            if (name := f"item_in_{self.unnamed}") not in self._items:
                 return name
 
     def put(self, item: Item, own: str, after: str | None = None) -> str | None:

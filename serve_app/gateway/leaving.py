@@ -7,8 +7,8 @@ turn and all that it was to be told is sent. There it takes its conversation up 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,6 +25,8 @@ CLOSE_BROKEN = 1011
 """Our fault; the log names it."""
 REASON_MOST = 120
 """Characters of a close reason; WebSocket has room for 123 bytes."""
+LOST = 1006
+"""Of a connection that ended without a word."""
 GOODBYES = (1000, CLOSE_SPENT)
 """Close codes after which nobody comes back; after any other a client of ours is waited for."""
 
@@ -68,5 +70,14 @@ async def stopped(*tasks: asyncio.Task[Any]) -> None:
 
 async def closed(socket: WebSocket, code: int, reason: str) -> None:
     """Close it, unless its client was faster: nobody is left to be told then."""
-    with suppress(WebSocketDisconnect):
+    with suppress(WebSocketDisconnect), of_socket():
         await socket.close(code, reason)
+
+
+@contextmanager
+def of_socket() -> Iterator[None]:
+    """What a socket says if it is closed already, as WebSocketDisconnect: a RuntimeError could be our own mistake."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise WebSocketDisconnect(LOST, str(error)) from error

@@ -54,6 +54,13 @@ class Outbox:
             self._waiting.append(order)
         self._news.set()
 
+    def owe(self, order: ClientOrder | Told) -> None:
+        """Add what was ordered before this client came back. It has not had the chance to read it, and there is as much
+        room as ever for what comes after it.
+        """
+        self._size += 1
+        self.put(order)
+
     async def take(self) -> ClientOrder | Told | Missed:
         """The next one; waits for it."""
         while not self._waiting:

@@ -17,6 +17,7 @@ from serve_app.gateway.audio import FromClient
 from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.items import said_by, shown
 from serve_app.gateway.ladder import Told
+from serve_app.gateway.parsing import check_plain, parsed
 from serve_app.gateway.wishes import ClientError
 from serve_app.persona import Cast
 from streaming.events import (
@@ -84,14 +85,17 @@ class Incoming:
         """What a message leads to. Raises ClientError for one that says nothing we know."""
         if isinstance(sent, bytes):
             return self._unit(sent)
-        event = _parsed(sent)
+        event = parsed(sent)
         given = event.get("event_id")
         event_id = given if isinstance(given, str) else None
+        unnamed = self._conduct.items.unnamed
         try:
+            check_plain(event)
             return self._event(event)
-        except ClientError as error:
-            raise ClientError(error.code, str(error), event_id, error.param) from None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            self._conduct.items.unnamed = unnamed  # what is refused is not read again when the conversation is taken up
+            if isinstance(error, ClientError):
+                raise ClientError(error.code, str(error), event_id, error.param) from None
             raise ClientError("invalid_event", f"{event.get('type')}: {_what(error)}", event_id) from None
 
     def _unit(self, sent: bytes) -> list[Answer]:
@@ -218,7 +222,7 @@ class Incoming:
 
     def _added(self, item: dict[str, Any], after: Any) -> Added:
         conduct = self._conduct
-        name = item.get("id") or conduct.items.fresh()
+        name = item.get("id") or conduct.items.name_for_client()
         if not isinstance(name, str) or name in conduct.items:
             raise ClientError(
                 "item_create_duplicate_item_id", f"an item called {name!r} is there already", param="item.id"
@@ -316,16 +320,6 @@ def check_session(session: dict[str, Any], cast: Cast) -> None:
 
 def _has_sound(item: dict[str, Any]) -> bool:
     return any(part.get("type") == "input_audio" for part in item.get("content", ()))
-
-
-def _parsed(sent: str) -> dict[str, Any]:
-    try:
-        event = json.loads(sent)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ClientError("invalid_json", f"a text message is one JSON object: {error}") from None
-    if not isinstance(event, dict):
-        raise ClientError("invalid_json", f"a text message is one JSON object, not {type(event).__name__}")
-    return event
 
 
 def _what(error: Exception) -> str:

@@ -13,7 +13,6 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -30,14 +29,12 @@ from serve_app.gateway.reading import Hello, Incoming
 from serve_app.gateway.wire import STOCK, SUBPROTOCOL, Outgoing, of_error
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Keeper
-from serve_app.planning import described
 from serve_app.store import StaleEpoch
 from streaming.calls import Envelope, enter
 from streaming.commands import Command, HangUp
 from streaming.conversation import Conversation
 from streaming.events import Event, Joined, Left, Requested
 from streaming.meter import Meter
-from streaming.pace import Pace
 from streaming.session import ClientOrder, Session, ticking
 from streaming.stages import StageError
 
@@ -56,8 +53,9 @@ class Connection:
         offered = socket.scope.get("subprotocols", [])
         self._subprotocol = next((name for name in (SUBPROTOCOL, STOCK) if name in offered), None)
         self._own = self._subprotocol == SUBPROTOCOL
+        self._pace = house.pace_of(own=self._own)
         self._conduct = Conduct(
-            self._id, house.stages.avatar, self._pace(), own=self._own, cast=house.cast, persona=persona
+            self._id, house.stages.avatar, self._pace, own=self._own, cast=house.cast, persona=persona
         )
         self._outbox = Outbox()
         if self._own and house.archive:
@@ -107,16 +105,18 @@ class Connection:
         return self._own and self._keeper is not None and not self._closed and self._code not in leaving.GOODBYES
 
     def _let_go(self) -> None:
-        """End the session here, so that it can go on elsewhere."""
+        """End the session here, so that it can go on elsewhere. One that calls this itself has to end by itself."""
         if self._resumable and self._running:
             self._over = False
-            self._running.cancel()
+            if self._running is not asyncio.current_task():
+                self._running.cancel()
 
     async def _leave(self, *tending: asyncio.Task[None]) -> None:
         """Send the client elsewhere; what it said and was told is stored before it comes there, and nothing after."""
         await leaving.stopped(*tending)
-        while self._session and not self._session.settled:  # noqa: ASYNC110  # what was said before is acted on
-            await asyncio.sleep(0.005)
+        session, running = self._session, self._running
+        while session and running and not (session.settled or running.done()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # what was said before is acted on
         self._let_go()
         if not self._over and self._running:
             await asyncio.wait({self._running})
@@ -138,7 +138,7 @@ class Connection:
         await asyncio.wait(tasks)  # a gather that is cancelled would cancel the session's own goodbye
         for task in tasks:
             broke = None if task.cancelled() else task.exception()
-            if broke is not None and not isinstance(broke, WebSocketDisconnect | RuntimeError):
+            if broke is not None and not isinstance(broke, WebSocketDisconnect):
                 log.error("%s ended: %r", task.get_name(), broke, exc_info=broke)
 
     async def _wait(self, running: asyncio.Task[None]) -> None:
@@ -171,7 +171,8 @@ class Connection:
 
     async def _read(self) -> None:
         while True:
-            message = await self._socket.receive()
+            with leaving.of_socket():
+                message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 self._code = message.get("code")
                 return
@@ -185,15 +186,14 @@ class Connection:
         before = self._conduct.wishes
         try:
             answers = self._incoming.of(message)
-            if self._session is not None:
-                self._conduct.refuse_late(before)
         except ClientError as error:
             await self._tell(of_error(error))
             return
         events = [answer for answer in answers if not isinstance(answer, tuple | Hello)]
         if self._conduct.wishes is not before:
-            await self._agree(self._begun(), message)
-        elif events and self._begun():
+            await self._agree(message)
+        elif events:
+            await self._begun()
             self._note(message, events[-1])
         for answer in answers:
             if isinstance(answer, tuple):
@@ -203,17 +203,22 @@ class Connection:
             else:
                 if self._guest:
                     self._guest.heard(answer)
-                await self._join(self._begun())
-                await self._begun().happen(answer)
-        if self._session or self._conduct.greeting:
-            await self._join(self._begun())
+                await self._join()
+                await (await self._begun()).happen(answer)
+        refused = self._session is None and any(isinstance(answer, Hello) for answer in answers)
+        if self._session or (self._conduct.greeting and not refused):
+            await self._join()
 
-    async def _join(self, session: Session) -> None:
-        """Speak first, once, as soon as the client has said anything at all: it may choose before it is greeted."""
+    async def _join(self) -> None:
+        """Speak first, once, as soon as the client has said anything at all: it may choose before it is greeted.
+
+        A conversation that it asked for and does not get is nothing said: it has yet to choose for a new one.
+        """
+        session = await self._begun()
         if not self._joined:
             self._joined = True
             if self._given:
-                await self._agree(session)
+                await self._agree()
             if says := self._conduct.greeting:
                 await session.happen(Requested(says=says))
 
@@ -238,55 +243,47 @@ class Connection:
         house = self._house
         taken = await resuming.take_over(house.archive, hello)
         persona = taken.stored.header.get("persona", "")
-        conduct = Conduct(hello.session, house.stages.avatar, self._pace(), own=True, cast=house.cast, persona=persona)
+        conduct = Conduct(hello.session, house.stages.avatar, self._pace, own=True, cast=house.cast, persona=persona)
         conduct.resume_token = hello.token
         outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
         # An hour of talk takes seconds to do again: in a thread, so that others are not kept waiting.
         up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing, house.stages.planner)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
         self._joined = up.asked  # else it is greeted yet
-        told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", "session_id": hello.session}
-        told |= {"last_seq": hello.last_seq, "received": taken.received, "session": conduct.described()}
-        self._outbox.put(Missed((json.dumps(told), *up.missed)))
-        session = self._begin(
+        self._outbox.put(Missed((resuming.resumed(hello, taken, conduct), *up.missed)))
+        session = await self._begin(
             up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, first_order=up.next
         )
         for number, order in up.owed.items():
             if self._log:
                 self._log.owed(number, order)
-            self._outbox.put(order)
+            self._outbox.owe(order)
         session.drive(conduct.driving(house.driving))
 
-    async def _agree(self, session: Session, message: str | bytes = b"") -> None:
+    async def _agree(self, message: str | bytes = b"") -> None:
         """What the client chose holds from now on; ``message`` is where it did."""
+        session = await self._begun()
         session.drive(self._conduct.driving(self._house.driving))
         # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
         judged = self._house.stages.judge is not None
-        agreed = self._conduct.wishes.agreed(self._pace(), answers=self._own, judged=judged)
+        agreed = self._conduct.wishes.agreed(self._pace, answers=self._own, judged=judged)
         self._note(message, agreed)
         await session.happen(agreed)
 
-    def _pace(self) -> Pace:
-        usual, blind = self._house.pace, Pace.blind()
-        return usual if self._own else replace(usual, send_lead=blind.send_lead, reports_playhead=False)
-
-    def _begun(self) -> Session:
+    async def _begun(self) -> Session:
         """The session; it begins with the first thing that a client says."""
         if self._session is not None:
             return self._session
         conduct, planner = self._conduct, self._house.stages.planner
         wishes, driving = conduct.wishes, conduct.driving(self._house.driving)
-        conversation = Conversation(self._id, self._pace(), codec=wishes.codec, live=wishes.live, planner=planner)
-        who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
-        more = {"hints": driving.hints, "languages": sorted(driving.languages or ())}
-        header = {"conversation": conversation.settings(), "planner": described(planner), **who, **more}
-        resume = {"resume": resuming.digest(conduct.resume_token)} if conduct.resume_token else {}
-        session = self._begin(conversation, Joined(), header={**header, **resume})
+        conversation = Conversation(self._id, self._pace, codec=wishes.codec, live=wishes.live, planner=planner)
+        header = resuming.header(conversation.settings(), planner, conduct, driving)
+        session = await self._begin(conversation, Joined(), header=header)
         if self._given:
             self._note(self._given_update)
         return session
 
-    def _begin(
+    async def _begin(
         self,
         conversation: Conversation,
         first: Event,
@@ -315,16 +312,17 @@ class Connection:
         stages = self._house.stages_for(self._conduct.avatar, self._tell)
         driving = self._conduct.driving(self._house.driving)
         hooks: Any = {"memory": keeper, "journal": seen, "tracing": turns}
-        self._session = Session(conversation, stages, self._tell, driving=driving, **hooks)
-        self._running = asyncio.create_task(self._run(self._session, first), name=f"session {self._id}")
-        return self._session
+        self._conduct.begun = True
+        session = self._session = Session(conversation, stages, self._tell, driving=driving, **hooks)
+        await session.happen(first)  # before anybody else can say anything
+        self._running = asyncio.create_task(self._run(session), name=f"session {self._id}")
+        return session
 
-    async def _run(self, session: Session, first: Event) -> None:
+    async def _run(self, session: Session) -> None:
         enter(Envelope(self._id))
         record = self._house.instruments.record
         record("avatar_sessions_total", 1, {})
         record("avatar_sessions_active", 1, {})
-        await session.happen(first)
         try:
             await session.run(ticking())
         except OutboxFull:
@@ -360,6 +358,7 @@ class Connection:
             self._outbox.put(told)
         except OutboxFull as error:
             log.warning("session %s: %s", self._id, error)
+            self._let_go()  # what it left unread is told when it comes back
             await self._close(leaving.CLOSE_SLOW, str(error))
             raise
 
@@ -394,7 +393,8 @@ class Connection:
         if self._keeper:
             await self._keeper.settled()
         for message in () if self._away else messages:
-            if isinstance(message, str):
-                await self._socket.send_text(message)
-            else:
-                await self._socket.send_bytes(message)
+            with leaving.of_socket():
+                if isinstance(message, str):
+                    await self._socket.send_text(message)
+                else:
+                    await self._socket.send_bytes(message)

@@ -1,6 +1,6 @@
 """How a request over HTTP is refused: one sentence, the right status, in the shape that OpenAI's clients read.
 
-Every route made of ``Bounded`` also limits what it takes in. This file knows no stage and no address.
+Every route made of ``Limited`` or ``Bounded`` also limits what it takes in. This file knows no stage and no address.
 """
 
 from __future__ import annotations
@@ -78,7 +78,20 @@ def bad(message: str, param: str | None = None, code: str = "invalid_value") -> 
     return Refusal(400, message, code, param)
 
 
-class Bounded(APIRoute):
+class Limited(APIRoute):
+    """A route that takes no more than a limit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The route's answer to a body that is counted."""
+        answer = super().get_route_handler()
+
+        async def limited(request: Request) -> Response:
+            return await answer(Request(request.scope, _counted(request)))
+
+        return limited
+
+
+class Bounded(Limited):
     """A route that takes no more than a limit, and whose every error has OpenAI's shape."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -87,7 +100,7 @@ class Bounded(APIRoute):
 
         async def told(request: Request) -> Response:
             try:
-                return await answer(Request(request.scope, _counted(request)))
+                return await answer(request)
             except Refusal as refusal:
                 return refusal.response()
             except RequestValidationError as error:

@@ -23,13 +23,14 @@ from serve_app.gateway.reading import PONG, Hello, Incoming
 from serve_app.gateway.wire import Outgoing
 from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Archive, Keeper
+from serve_app.planning import described
 from serve_app.store import StaleEpoch, Stored
 from streaming.commands import Audio, Command, Ended, Frames, Kept, Show
 from streaming.conversation import Conversation
 from streaming.events import Event, Rejoined
 from streaming.journal import JournalError, canonical, decode, encode
 from streaming.recalling import Recalling, blank, note
-from streaming.session import ClientOrder
+from streaming.session import ClientOrder, Driving
 from streaming.stages import Planner
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,14 @@ def fresh_token() -> str:
 def digest(token: str) -> str:
     """What is stored of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def header(settings: dict[str, Any], planner: Planner | None, conduct: Conduct, driving: Driving) -> dict[str, Any]:
+    """What is stored first of a conversation that begins: whatever it is taken up or replayed with."""
+    who = {"voice": driving.voice, "language": driving.language, "persona": conduct.persona.id}
+    more = {"hints": driving.hints, "languages": sorted(driving.languages or ())}
+    resume = {"resume": digest(conduct.resume_token)} if conduct.resume_token else {}
+    return {"conversation": settings, "planner": described(planner), **who, **more, **resume}
 
 
 # ---- what is noted -----------------------------------------------------------------------------------------
@@ -161,6 +170,12 @@ async def _noted(archive: Archive, session: str) -> AsyncIterator[dict[str, Any]
 
 def _refused(reason: str) -> ClientError:
     return ClientError(REFUSED, reason)
+
+
+def resumed(hello: Hello, taken: Taken, conduct: Conduct) -> str:
+    """The message that tells a client of it."""
+    told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", "session_id": hello.session}
+    return json.dumps({**told, "last_seq": hello.last_seq, "received": taken.received, "session": conduct.described()})
 
 
 def recalled(taken: Taken, planner: Planner | None = None) -> Recalling:

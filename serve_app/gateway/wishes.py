@@ -259,23 +259,33 @@ def modality(value: Any) -> bool:
     return "audio" not in value
 
 
-def _instructions(wishes: Wishes, value: Any) -> Wishes:
-    text = str(value or "")
+def instructions_of(value: Any) -> str:
+    """What the language model shall do; None is nothing. Raises ClientError."""
+    text = "" if value is None else value
+    if not isinstance(text, str):
+        raise ClientError("invalid_value", f"instructions are a text, not {value!r:.80}", param="instructions")
     if len(text) > INSTRUCTIONS_MOST:
-        raise ClientError("invalid_value", f"instructions may have {INSTRUCTIONS_MOST:,} characters, not {len(text):,}")
-    return replace(wishes, instructions=text)
-
-
-def _tools(wishes: Wishes, value: Any) -> Wishes:
-    return replace(wishes, tools=tools_of(value))
+        says = f"instructions may have {INSTRUCTIONS_MOST:,} characters, not {len(text):,}"
+        raise ClientError("invalid_value", says, param="instructions")
+    return text
 
 
 def tools_of(value: Any) -> tuple[Mapping[str, Any], ...]:
     """Declared functions, checked. Raises ClientError."""
     tools = tuple(value or ())
-    if len(tools) > TOOLS_MOST or not all(isinstance(tool, dict) and tool.get("name") for tool in tools):
+    if len(tools) > TOOLS_MOST or not all(isinstance(tool, dict) and _text_of(tool, "name") for tool in tools):
         raise ClientError("invalid_value", f"tools are at most {TOOLS_MOST} functions with a name each", param="tools")
+    for tool in tools:
+        if _text_of(tool, "description") is None or not isinstance(tool.get("parameters") or {}, dict):
+            says = f"of function {tool['name']!r:.80} description is a text and parameters a JSON schema, an object"
+            raise ClientError("invalid_value", says, param="tools")
     return tools
+
+
+def _text_of(tool: Mapping[str, Any], name: str) -> str | None:
+    """A field of a function, empty if it is not there; None if it is no text."""
+    text = tool.get(name) or ""
+    return text if isinstance(text, str) else None
 
 
 def choice_of(value: Any) -> str | Mapping[str, Any]:
@@ -309,8 +319,11 @@ def _detection(wishes: Wishes, value: Any) -> Wishes:
     if given.get("eagerness", "auto") not in ("low", "medium", "high", "auto"):
         raise ClientError("invalid_value", f"eagerness is low, medium, high or auto, not {given['eagerness']!r}")
     for name, (least, most) in LIMITS.items():
-        if name in given and not (isinstance(given[name], int) and least <= given[name] <= most):
-            raise ClientError("invalid_value", f"{name} is {least} to {most} ms, not {given[name]!r}", param=name)
+        if name in given and not (type(given[name]) is int and least <= given[name] <= most):
+            raise ClientError("invalid_value", f"{name} is {least} to {most} ms, not {given[name]!r:.80}", param=name)
+    for name in ("create_response", "interrupt_response"):
+        if not isinstance(given.get(name, True), bool):
+            raise ClientError("invalid_value", f"{name} is true or false, not {given[name]!r:.80}", param=name)
     threshold = given.get("threshold", USUAL_THRESHOLD)
     if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
         raise ClientError("invalid_value", f"threshold is 0.0 to 1.0, not {threshold!r}", param="threshold")
@@ -362,9 +375,9 @@ def _avatar(wishes: Wishes, value: Any) -> Wishes:
 
 
 _READERS: dict[str, Any] = {
-    "instructions": _instructions,
+    "instructions": lambda wishes, value: replace(wishes, instructions=instructions_of(value)),
     "output_modalities": lambda wishes, value: replace(wishes, silent=modality(value)),
-    "tools": _tools,
+    "tools": lambda wishes, value: replace(wishes, tools=tools_of(value)),
     "tool_choice": lambda wishes, value: replace(wishes, tool_choice=choice_of(value or "auto")),
     "max_output_tokens": lambda wishes, value: replace(wishes, most=most_of(value)),
     "audio.input.format": _format("heard"),

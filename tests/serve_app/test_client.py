@@ -254,18 +254,52 @@ async def test_a_mistake_is_told_and_the_conversation_lives(url: str) -> None:
 # ---- what can go wrong -------------------------------------------------------------------------------------
 
 
+GREETING = '{"type":"session.created","session":{"id":"a"}}'
+
+
 @asynccontextmanager
-async def stranger(answer: Callable[[ServerConnection], Awaitable[None]], *, ours: bool = True) -> AsyncIterator[str]:
+async def stranger(
+    answer: Callable[[ServerConnection], Awaitable[None]], *, ours: bool = True, greeting: str = GREETING
+) -> AsyncIterator[str]:
     """The address of a server that greets as ours does and then does what it likes."""
 
     async def greet(connection: ServerConnection) -> None:
         if ours:
-            await connection.send('{"type":"session.created","session":{"id":"a"}}')
+            await connection.send(greeting)
         await answer(connection)
 
     offered = [Subprotocol(SUBPROTOCOL)] if ours else None
     async with serve(greet, "127.0.0.1", 0, subprotocols=offered) as server:
         yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+async def test_a_connection_that_did_not_answer_is_dropped_without_a_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of its hello later would take the conversation from the connection that came after it."""
+    monkeypatch.setattr("serve_app.client.OPEN_S", 0.5)
+    ends: list[int | None] = []
+    calls = iter(range(3))
+
+    async def dies_hangs_and_answers(connection: ServerConnection) -> None:
+        call = next(calls)
+        if call == 0:
+            await connection.close(1012)
+            return
+        hello = json.loads(await connection.recv())
+        if call == 1:
+            await connection.wait_closed()
+            ends.append(connection.close_code)
+            return
+        await connection.send(json.dumps({"type": "avatar.resumed", "last_seq": hello["last_seq"], "session": {}}))
+        await connection.wait_closed()
+
+    greeting = '{"type":"session.created","event_id":"evt_1","session":{"id":"a","avatar":{"resume_token":"t"}}}'
+    async with stranger(dies_hangs_and_answers, greeting=greeting) as url, connect(url, playhead=False) as avatar:
+        told = asyncio.create_task(anext(avatar))
+        async with asyncio.timeout(10):
+            while not avatar.mended:  # noqa: ASYNC110 - nothing else tells of it
+                await asyncio.sleep(0.01)
+        assert ends == [1006], "a goodbye would end the conversation"
+        told.cancel()
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,15 @@ async def test_an_archive_keeps_what_the_settings_say(tmp_path: Path) -> None:
         assert text is not None
         assert not text.media
         assert [summary.session for summary in await text.store.conversations()] == ["sess_1"]
+
+
+async def test_after_a_text_that_the_database_cannot_hold_nothing_is_stored(store: Store) -> None:
+    """Lines that come later would be taken up without it."""
+    kept = keeper(store)
+    kept.note("heard so far")
+    with pytest.raises(StoreError, match="did not take a line"):
+        await kept.remember(Said("user", "\ud800", 1))
+    with pytest.raises(StoreError, match="did not take a line"):
+        kept.note("and more")
+    await kept.end()
+    assert await notes(store) == []

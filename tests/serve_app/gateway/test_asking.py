@@ -59,7 +59,7 @@ def done(client: Client, *orders: ClientOrder) -> dict[str, Any]:
 def test_a_reply_apart_has_its_own_items_and_climbs_a_ladder_without_the_conversation() -> None:
     client = Client()
     wanted = asked(client, **APART, metadata={"topic": "tone"}, instructions="Judge.")
-    assert wanted == Requested("Judge.", None, True, (Said("user", "Is this rude?", 0, id="item_1"),), True)
+    assert wanted == Requested("Judge.", None, True, (Said("user", "Is this rude?", 0, id="item_in_1"),), True)
     told = client.told(Show(AsideBegun(-1)), Show(ReplyDelta(-1, "No.")), Show(Ended(-1, 0, 0)))
     assert [message["type"] for message in told] == [
         "response.created",

@@ -21,6 +21,7 @@ from serve_app.gateway.guest import Bucket, Guest, today
 from serve_app.gateway.house import House
 from serve_app.gateway.keys import KeyFile
 from serve_app.gateway.ledger import Ledger, Used
+from serve_app.gateway.refusals import TEXT_MOST
 from serve_app.gateway.wire import SUBPROTOCOL
 from serve_app.groups import Doorway
 from streaming.commands import Cut, Ended, ReplyDelta, Show
@@ -217,6 +218,42 @@ def test_a_secret_makes_no_secrets_and_lives_an_hour_at_most(rooms: Rooms) -> No
     assert client.get("/v1/usage", headers=bearer(made)).status_code == 403
     long = {"expires_after": {"anchor": "created_at", "seconds": 3601}}
     assert client.post("/v1/realtime/client_secrets", json=long, headers=bearer(key)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/conversations"),
+        ("GET", "/conversations/sess_other/transcript.txt"),
+        ("DELETE", "/conversations/sess_other"),
+        ("POST", "/chat"),
+        ("POST", "/v1/chat/completions"),
+        ("GET", "/v1/models"),
+        ("GET", "/voices"),
+        ("DELETE", "/avatars/somebody"),
+    ],
+)
+@pytest.mark.parametrize("origin", ["", ELSEWHERE])
+def test_a_visitors_secret_opens_nothing_but_the_socket(rooms: Rooms, method: str, path: str, origin: str) -> None:
+    """It is readable by whoever visits the page, and everybody's conversations are behind these addresses."""
+    client, key = rooms.client(), rooms.file.add("shop")
+    shown = bearer(secret(client, key, origin=origin)["value"], **({"Origin": origin} if origin else {}))
+    answer = client.request(method, path, headers=shown, content=b"never read")
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"detail": "a client secret opens a conversation only; use the key itself for this"},
+    )
+    assert client.get("/voices", headers=bearer(key)).status_code == 200
+
+
+def test_what_a_secret_is_asked_with_is_not_read_without_end(rooms: Rooms) -> None:
+    client, key = rooms.client(), rooms.file.add("phone")
+    long = {"session": {"instructions": "x" * TEXT_MOST}}
+    answer = client.post("/v1/realtime/client_secrets", json=long, headers=bearer(key))
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"detail": "the body may have 1,000,000 bytes; send less at once"},
+    )
 
 
 # ---- limits and usage --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 import zlib
 from pathlib import Path
@@ -112,6 +113,14 @@ def test_a_secret_that_was_touched_or_whose_key_is_gone_is_none() -> None:
         assert tickets.check(KEYS, forged, 0) is None, forged
     assert tickets.check(Keys(b"signing", {}), secret, 0) is None
     assert tickets.check(Keys(b"signing", {"phone": Key("phone", "1" * 64)}), secret, 0) is None, "a new key, same name"
+
+
+@pytest.mark.parametrize("claim", ["[" * 100_000, '{"k":"phone","o":"","s":{},"e":1e999}'])
+def test_a_claim_that_was_made_to_break_its_reader_is_none(claim: str) -> None:
+    """Nobody has shown a key yet: what happens here, anybody can make happen."""
+    body = base64.urlsafe_b64encode(zlib.compress(claim.encode(), 9)).rstrip(b"=").decode()
+    assert len(body) < 300
+    assert tickets.check(KEYS, f"ek_{body}.AAAA", 0) is None
 
 
 # ---- the ledger --------------------------------------------------------------------------------------------

@@ -57,6 +57,16 @@ def test_a_client_that_does_not_read_is_found_out() -> None:
         outbox.put(HELLO)
 
 
+def test_what_is_owed_from_before_leaves_as_much_room_as_ever() -> None:
+    outbox = Outbox(2)
+    for _ in range(5):
+        outbox.owe(HELLO)
+    outbox.put(HELLO)
+    outbox.put(HELLO)
+    with pytest.raises(OutboxFull):
+        outbox.put(HELLO)
+
+
 async def test_it_is_done_when_the_taker_has_sent_the_last_one_and_asks_for_more() -> None:
     outbox = Outbox()
     asking = asyncio.create_task(outbox.take())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ from streaming.events import (
     Truncated,
     Typed,
 )
+from streaming.journal import canonical, decode, encode
 from streaming.media import MIC_RATE, Flag, Kind, Unit, pack
+from streaming.pace import Pace
 from streaming.stages import Said, Tool
 from tests.serve_app.gateway.clients import Client
 
@@ -155,7 +158,7 @@ def test_an_item_keeps_the_name_that_the_client_chose_and_its_place() -> None:
 def test_what_a_function_gave_is_an_item() -> None:
     item = {"type": "function_call_output", "call_id": "c1", "output": "a cat"}
     (added,) = Client().sends(f"{ITEM}.create", item=item)
-    assert added == Added(Said("tool", "a cat", 1, id="item_1", call_id="c1"), None)
+    assert added == Added(Said("tool", "a cat", 1, id="item_in_1", call_id="c1"), None)
 
 
 def test_a_call_that_is_replayed_is_an_item_too() -> None:
@@ -170,7 +173,7 @@ def test_old_sound_that_is_replayed_counts_with_its_transcript() -> None:
     client = Client()
     (added,) = client.sends(f"{ITEM}.create", item=item)
     assert isinstance(added, Added) and added.item.text == "hello"
-    (told,) = client.sends(f"{ITEM}.retrieve", item_id="item_1")
+    (told,) = client.sends(f"{ITEM}.retrieve", item_id="item_in_1")
     assert told[1]["item"]["content"] == [{"type": "input_audio", "transcript": "hello"}]  # type: ignore[index]
 
 
@@ -184,6 +187,27 @@ def test_an_item_can_be_taken_out_by_the_name_the_client_knows() -> None:
     with pytest.raises(ClientError) as gone:
         client.sends(f"{ITEM}.retrieve", item_id=name)
     assert gone.value.code == "item_retrieve_invalid_item_id"
+
+
+def test_what_the_client_left_unnamed_is_called_the_same_whatever_it_is_told_meanwhile() -> None:
+    """A conversation that is taken up reads it again before or after a reply began, or a message was refused."""
+
+    def names(*between: bool) -> list[str]:
+        client, named = Client(own=True), []
+        for turn, told in enumerate(between, 1):
+            if told:
+                client.told(Show(StateChanged("thinking", turn)), Show(ReplyDelta(turn, "Hi.")))
+                for wrong in ({"item": message("x" * 9_000)}, {"item": message("")}):
+                    with suppress(ClientError):
+                        client.sends(f"{ITEM}.create", **wrong)
+                with suppress(ClientError):
+                    client.sends("response.create", response={"input": [message("x"), message("y")], "tools": [5]})
+            (typed,) = client.sends("avatar.say", text="hello")
+            assert isinstance(typed, Typed)
+            named.append(typed.id)
+        return named
+
+    assert names(True, False, True) == names(False, True, False) == ["item_in_1", "item_in_2", "item_in_3"]
 
 
 @pytest.mark.parametrize(("milliseconds", "pts"), [(5, 120), (10, 240), (11, 240), (0, 0)])
@@ -245,7 +269,7 @@ def test_two_replies_at_once_are_refused_and_a_cancel_with_none_is_told() -> Non
 
 
 def test_a_typed_message_of_our_own_client_stops_everything_else() -> None:
-    assert Client(own=True).sends("avatar.say", text=" hello ") == [Typed("hello", "item_1")]
+    assert Client(own=True).sends("avatar.say", text=" hello ") == [Typed("hello", "item_in_1")]
 
 
 def test_a_message_that_is_said_twice_because_of_a_break_counts_once() -> None:
@@ -268,6 +292,30 @@ def test_whoever_asks_whether_we_are_there_is_answered() -> None:
         ("{", "invalid_json", "one JSON object"),
         ("[]", "invalid_json", "not list"),
         ("[" * 100_000, "invalid_json", "one JSON object"),
+        ('{"type":"avatar.playhead","turn":1,"pts":' + "9" * 5_000 + "}", "invalid_json", "one JSON object"),
+        ('{"type":"avatar.playhead","turn":0,"pts":1e999,"event_id":"e1"}', "invalid_event", "finite"),
+        ('{"type":"avatar.playhead","turn":0,"pts":NaN}', "invalid_event", "finite"),
+        ('{"type":"avatar.playhead","turn":0,"pts":' + "9" * 400 + "}", "invalid_event", "64 bits"),
+        ('{"type":"avatar.say","text":"\\ud800","event_id":"e1"}', "invalid_event", "surrogate pair"),
+        ('{"type":"avatar.say","text":"\\u0000"}', "invalid_event", "NUL"),
+        ('{"type":"session.update","session":{"\\udfff":1}}', "invalid_event", "surrogate pair"),
+        ('{"type":"session.update","session":{"x":' + "[" * 200 + "]" * 200 + "}}", "invalid_event", "flatter"),
+        ('{"type":"session.update","session":{"x":[' + "0," * 60_000 + "0]}}", "invalid_event", "50,000 values"),
+        ('{"type":"session.update","session":{"instructions":5}}', "invalid_value", "a text, not 5"),
+        ('{"type":"response.create","response":{"instructions":5}}', "invalid_value", "a text, not 5"),
+        ('{"type":"response.create","response":{"tools":[{"name":5}]}}', "invalid_value", "a name each"),
+        ('{"type":"response.create","response":{"tools":[{"name":"f","parameters":[1]}]}}', "invalid_value", "schema"),
+        ('{"type":"session.update","session":{"tools":[{"name":"f","description":5}]}}', "invalid_value", "a text"),
+        (
+            '{"type":"session.update","session":{"turn_detection":{"type":"server_vad","create_response":1}}}',
+            "invalid_value",
+            "true or false, not 1",
+        ),
+        (
+            '{"type":"session.update","session":{"turn_detection":{"type":"server_vad","prefix_padding_ms":true}}}',
+            "invalid_value",
+            "2000 ms, not True",
+        ),
         ('{"type":"dance","event_id":"e1"}', "unknown_event", "'dance'"),
         ('{"type":"avatar.playhead","event_id":"e1"}', "invalid_event", "'turn' is missing"),
         ('{"type":"avatar.playhead","turn":"x","pts":0}', "invalid_event", "invalid literal"),
@@ -360,8 +408,54 @@ def test_whatever_is_sent_is_understood_or_one_error(sent: list[tuple[str, dict[
         json.dumps(client.conduct.described())
 
 
+DETECTED = ["type", "create_response", "interrupt_response", "silence_duration_ms", "idle_timeout_ms", "eagerness"]
+ASKED = ["instructions", "tools", "tool_choice", "max_output_tokens", "output_modalities", "input", "conversation"]
+TOOLS = st.lists(
+    st.fixed_dictionaries({"name": JSON | st.just("f")}, optional={"parameters": JSON, "description": JSON})
+)
+LIKELY = JSON | st.sampled_from(["server_vad", "semantic_vad", True, 1, 500, "none", ["text"]]) | TOOLS
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.dictionaries(st.sampled_from(DETECTED), LIKELY, max_size=3),
+    st.dictionaries(st.sampled_from(ASKED), LIKELY, max_size=3),
+)
+def test_whatever_is_taken_can_be_read_back_when_the_conversation_is_taken_up(
+    detection: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    client = Client(own=True)
+    with suppress(ClientError):
+        client.sends("session.update", session={"audio": {"input": {"turn_detection": detection}}})
+    agreed = client.conduct.wishes.agreed(Pace(), answers=True, judged=True)
+    assert decode(json.loads(canonical(encode(agreed)))) == agreed
+    with suppress(ClientError):
+        for event in client.sends("response.create", response=asked):
+            assert decode(json.loads(canonical(encode(event)))) == event
+
+
+def test_a_schema_that_names_the_limits_of_its_numbers_is_taken() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 2**64 - 1, "minimum": -(2**63)}}}
+    client = Client()
+    client.sends("session.update", session={"tools": [{"type": "function", "name": "f", "parameters": schema}]})
+    assert client.conduct.wishes.tools[0]["parameters"] == schema
+
+
 def test_the_session_is_described_as_it_is() -> None:
     conduct = Conduct("s", Client().conduct.avatar, own=False)
     described = conduct.described()
     assert (described["type"], described["audio"]["input"]["format"]["rate"]) == ("realtime", 24_000)
     assert described["audio"]["input"]["turn_detection"]["create_response"] is True
+
+
+def test_a_choice_that_comes_too_late_changes_nothing_of_how_its_sound_is_read() -> None:
+    client = Client(own=True)
+    client.conduct.begun = True
+    late = {"audio": {"input": {"format": {"type": "audio/pcmu"}}}, "avatar": {"video": {"codec": "jpeg"}}}
+    with pytest.raises(ClientError, match="choose the video before the first word") as error:
+        client.sends("session.update", event_id="mine", session=late)
+    assert error.value.event_id == "mine"
+    (heard,) = client.sends("input_audio_buffer.append", audio=sound(320, MIC_RATE))
+    assert isinstance(heard, Heard) and len(heard.pcm) == 640
+    client.sends("session.update", session={"audio": {"input": {"format": {"type": "audio/pcmu"}}}})
+    assert client.conduct.described()["audio"]["input"]["format"]["type"] == "audio/pcmu"

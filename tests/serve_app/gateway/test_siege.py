@@ -77,7 +77,7 @@ def house() -> House:
     return House(Stages(Ears(), Scribe(), Echo(), Hum(), Mask(), AVATAR), Pace(), Driving())
 
 
-NAMES = st.sampled_from(["item_1", "item_2", "item_9", "mine", "", "root"])
+NAMES = st.sampled_from(["item_1", "item_2", "item_in_1", "item_in_2", "mine", "", "root"])
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2),
