@@ -5,11 +5,18 @@ The conversation has names of its own; this file joins the two. It decides nothi
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from streaming.stages import Said
 
 Item = dict[str, Any]
+
+MOST = 10_000
+"""Items of one conversation: as many as are spoken in more than a day."""
+CHARACTERS_MOST = 4_000_000
+"""Of all of them as JSON, when they were entered: more than any language model reads, and little beside a session's
+pictures."""
 
 
 class Items:
@@ -19,6 +26,8 @@ class Items:
         self._order: list[str] = []
         self._items: dict[str, Item] = {}
         self._own: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._size = 0
         self._count = 0
         self.unnamed = 0
         """Items of the client's that came without a name, so far."""
@@ -47,6 +56,10 @@ class Items:
             if (name := f"item_in_{self.unnamed}") not in self._items:
                 return name
 
+    def room_for(self, item: Item) -> bool:
+        """Whether a client may add it; what is said is entered all the same."""
+        return len(self._order) < MOST and self._size + len(json.dumps(item)) <= CHARACTERS_MOST
+
     def put(self, item: Item, own: str, after: str | None = None) -> str | None:
         """Enter an item that the conversation calls ``own``; return the name before it, None if it is the first."""
         name = item["id"]
@@ -57,6 +70,7 @@ class Items:
             self._order.insert(at, name)
             self._items[name] = item
             self._own[name] = own
+        self._weigh(name, len(json.dumps(item)))
         at = self._order.index(name)
         return self._order[at - 1] if at else None
 
@@ -71,7 +85,12 @@ class Items:
     def drop(self, name: str) -> None:
         """Take an item out."""
         self._order.remove(name)
-        del self._items[name], self._own[name]
+        self._weigh(name, 0)
+        del self._items[name], self._own[name], self._sizes[name]
+
+    def _weigh(self, name: str, size: int) -> None:
+        self._size += size - self._sizes.get(name, 0)
+        self._sizes[name] = size
 
 
 def message(name: str, role: str, content: list[Item], status: str = "completed") -> Item:

@@ -39,6 +39,8 @@ from streaming.stages import Avatar
 
 TEXT_MOST = 4_000
 """Characters of one item."""
+OUTPUT_MOST = 100_000
+"""Characters of what a function gave: a long page, and three times what a small language model reads."""
 BUFFER_MOST = 60 * MIC_RATE
 """Samples of a turn that the client ends itself: what one call of recognition can take."""
 PONG = "avatar.pong"
@@ -235,10 +237,14 @@ class Incoming:
         said = said_by(item, max([0, *conduct.responses]) + 1)
         if not said.text and said.role != "tool" and not _has_sound(item):
             raise ClientError("empty_text", "the message has no text; write something first", param="item.content")
-        if len(said.text) > TEXT_MOST and said.role != "tool":
-            raise ClientError("long_text", f"a message may have {TEXT_MOST} characters; this one has {len(said.text)}")
+        most = OUTPUT_MOST if said.role == "tool" else TEXT_MOST
+        if len(said.text) > most:
+            raise ClientError("long_text", f"a message may have {most} characters; this one has {len(said.text)}")
+        entered = shown(item, said)
+        if not conduct.items.room_for(entered):
+            raise ClientError("too_many_items", "the conversation holds as much as it may; delete what is old first")
         place = "" if after == "root" else after
-        conduct.items.put(shown(item, said), name, place)
+        conduct.items.put(entered, name, place)
         conduct.added.add(name)
         own = conduct.items.own(place) if place else place
         return Added(said, own)

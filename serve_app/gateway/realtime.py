@@ -254,9 +254,7 @@ class Connection:
         session = await self._begin(
             up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, first_order=up.next
         )
-        for number, order in up.owed.items():
-            if self._log:
-                self._log.owed(number, order)
+        for order in self._log.taken_up(hello.last_seq, up) if self._log else ():
             self._outbox.owe(order)
         session.drive(conduct.driving(house.driving))
 

@@ -13,7 +13,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -25,7 +25,7 @@ from serve_app.gateway.wishes import ClientError
 from serve_app.keeper import Archive, Keeper
 from serve_app.planning import described
 from serve_app.store import StaleEpoch, Stored
-from streaming.commands import Audio, Command, Ended, Frames, Kept, Show
+from streaming.commands import AsideBegun, Audio, Command, Cut, Ended, Frames, Kept, ReplyDelta, Show
 from streaming.conversation import Conversation
 from streaming.events import Event, Rejoined
 from streaming.journal import JournalError, canonical, decode, encode
@@ -106,9 +106,17 @@ class Log:
         elif isinstance(order, Show) and isinstance(order.message, Audio) and order.message.words:
             self._keeper.note(canonical({"words": encode(order.message, media=False), "seq": seq}))
 
-    def owed(self, number: int, order: ClientOrder | Told) -> None:
-        """An order that was noted by an earlier owner and is sent by this one."""
-        self._numbers[id(order)] = number
+    def taken_up(self, had: int, up: TakenUp) -> list[ClientOrder | Told]:
+        """What is owed to the client from before, in order. ``had`` is the number of the newest message that it got.
+
+        Both are noted for whoever takes the session up after us: it counts on from there, so that by its number alone
+        a message that never arrived would seem to have done.
+        """
+        cut = [[self._numbered(order), encode(order, media=False)] for order in up.cut]
+        self._keeper.note(canonical({"had": had, "dropped": up.dropped, "told": cut}))
+        for number, order in up.owed.items():
+            self._numbers[id(order)] = number
+        return [*up.owed.values(), *up.cut]
 
     def _numbered(self, order: ClientOrder | Told) -> int:
         number, self._next = self._next, self._next + 1
@@ -197,6 +205,10 @@ class TakenUp:
     """Messages that were sent and did not arrive, as they were."""
     owed: dict[int, ClientOrder | Told]
     """Orders that were never sent, by number."""
+    cut: tuple[ClientOrder, ...]
+    """Ends of the replies beside the conversation that were under way: none of them outlives its gateway."""
+    dropped: tuple[int, ...]
+    """Orders that count no more: the end of the reply that goes on, which will be ordered again."""
     next: int
     """Number of the next order."""
     asked: bool
@@ -220,15 +232,18 @@ def take_up(
 def _taken_up(recalling: Recalling, taken: Taken, hello: Hello, conduct: Conduct, outgoing: Outgoing) -> TakenUp:
     incoming = Incoming(conduct)
     orders: dict[int, ClientOrder | Told] = {}
+    dropped = {number for line in taken.lines for number in line.get("dropped", ())}
     count, ended, missed = 0, False, list[str]()
-    for line in taken.lines:
+    for line, had in zip(taken.lines, _had(taken.lines, hello.last_seq), strict=True):
         if "in" in line:
             _again(incoming, line["in"])
-        if "words" in line and line["seq"] <= hello.last_seq:
+        if "words" in line and line["seq"] <= had:
             outgoing.words_told(decode(blank(line["words"])))
         for number, order in line.get("told", ()):
-            orders[number], count = _order(order), number + 1
-        if "sent" in line:
+            count = number + 1
+            if number not in dropped:
+                orders[number] = _order(order)
+        if "sent" in line and line["sent"] not in dropped:
             order = orders[line["sent"]]
             if _ends(order, recalling) and line["seq"] > hello.last_seq:
                 continue  # the end is told again once everything before it was sent
@@ -236,10 +251,38 @@ def _taken_up(recalling: Recalling, taken: Taken, hello: Hello, conduct: Conduct
             missed += _missed(outgoing, orders.pop(line["sent"]), line["seq"], hello.last_seq)
     outgoing.seq = max(outgoing.seq, hello.last_seq)
     owed = {number: order for number, order in orders.items() if not _ends(order, recalling)}
+    again = tuple(orders.keys() - owed.keys())
     rejoined = Rejoined(hello.turn, hello.audio, hello.video, ended)
     if response := conduct.responses.get(recalling.turn):
         response.samples = hello.audio if hello.turn == recalling.turn else 0
-    return TakenUp(recalling.conversation(), rejoined, incoming, tuple(missed), owed, count, recalling.asked)
+    cut = _asides_cut(conduct, owed.values())
+    conversation, asked = recalling.conversation(), recalling.asked
+    return TakenUp(conversation, rejoined, incoming, tuple(missed), owed, cut, again, count, asked)
+
+
+def _had(lines: Sequence[dict[str, Any]], last_seq: int) -> list[int]:
+    """By line, the newest message that arrived before what it tells of could be made again, by us or an owner since."""
+    had = list[int]()
+    for line in reversed(lines):
+        had.append(last_seq)
+        last_seq = min(last_seq, line.get("had", last_seq))
+    return had[::-1]
+
+
+def _asides_cut(conduct: Conduct, owed: Iterable[ClientOrder | Told]) -> tuple[ClientOrder, ...]:
+    """Ends of the replies beside the conversation that will be under way once what is owed is told."""
+    written = {turn: response.text for turn, response in conduct.responses.items() if turn < 0}
+    for order in owed:
+        match order:
+            case Show(AsideBegun(turn)):
+                written[turn] = ""
+            case Show(ReplyDelta(turn, text)) if turn in written:
+                written[turn] += text
+            case Show(Ended(turn) | Cut(turn)):
+                written.pop(turn, None)
+            case _:
+                pass
+    return tuple(Show(Cut(turn, 0, text)) for turn, text in written.items())
 
 
 def _again(incoming: Incoming, message: str) -> None:

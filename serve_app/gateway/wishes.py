@@ -5,6 +5,7 @@ GA and beta spellings are read; the GA one is shown. This file knows neither soc
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,8 @@ TOKENS_MOST = 4_096
 INSTRUCTIONS_MOST = 32_000
 """Characters: what a model with a small context can still read."""
 TOOLS_MOST = 128
+REST_MOST = 32_000
+"""Characters of all that is only shown again: each update may add to it, and each answer holds it."""
 HINTS_MOST = 2_000
 """Characters of a transcription's prompt; of a longer one a recogniser would hear only the end anyway."""
 THEIR_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
@@ -120,6 +123,9 @@ class Wishes:
                 wishes = replace(wishes, rest={**wishes.rest, key: value})
         if "tool_choice" in session:
             chosen(wishes.tools, wishes.tool_choice)
+        if wishes.rest is not self.rest and len(json.dumps(wishes.rest)) > REST_MOST:
+            says = f"what has no effect in a session may have {REST_MOST:,} characters as JSON; leave it out"
+            raise ClientError("invalid_value", says, param="session")
         return wishes
 
     def agreed(self, pace: Pace, *, answers: bool, judged: bool) -> Agreed:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serve_app.gateway import items
 from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.reading import BUFFER_MOST, ClientError
 from streaming.commands import Audio, Ended, ReplyDelta, Show, StateChanged
@@ -377,6 +378,43 @@ def test_a_reply_cannot_be_truncated_beyond_its_length_nor_a_message_of_the_pers
     client.sends(f"{ITEM}.create", item=message("hi", id="mine"))
     with pytest.raises(ClientError, match="no spoken reply"):
         client.sends(f"{ITEM}.truncate", item_id="mine", audio_end_ms=0)
+
+
+def test_what_has_no_effect_does_not_grow_for_ever() -> None:
+    client = Client()
+    client.sends("session.update", session={"tracing": "x" * 30_000})
+    with pytest.raises(ClientError, match="32,000 characters as JSON; leave it out"):
+        client.sends("session.update", session={"prompt": "x" * 30_000})
+    assert "x" * 30_000 not in str(client.conduct.described()["prompt"])
+    client.sends("session.update", session={"tracing": None, "temperature": 0.8})
+
+
+def test_what_a_function_gave_may_be_long_but_not_without_end() -> None:
+    client = Client()
+    gave = {"type": "function_call_output", "call_id": "c1", "output": "x" * 50_000}
+    client.sends(f"{ITEM}.create", item=gave)
+    with pytest.raises(ClientError, match="may have 100000 characters; this one has 200000"):
+        client.sends(f"{ITEM}.create", item={**gave, "output": "x" * 200_000})
+
+
+def test_a_conversation_that_holds_too_much_takes_more_once_something_is_deleted() -> None:
+    client = Client()
+    gave = {"type": "function_call_output", "call_id": "c1", "output": "x" * 99_000}
+    with pytest.raises(ClientError, match="delete what is old first") as full:
+        for _ in range(50):
+            client.sends(f"{ITEM}.create", item=gave)
+    assert full.value.code == "too_many_items"
+    client.sends(f"{ITEM}.delete", item_id="item_in_1")
+    client.sends(f"{ITEM}.create", item=gave)
+
+
+def test_there_is_an_end_to_the_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(items, "MOST", 3)
+    client = Client()
+    with pytest.raises(ClientError, match="delete what is old first"):
+        for _ in range(4):
+            client.sends(f"{ITEM}.create", item=message("hi"))
+    assert replied(client) in client.conduct.items, "what is said is entered all the same"
 
 
 JSON = st.recursive(
