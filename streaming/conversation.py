@@ -119,6 +119,11 @@ class Conversation:
         """Who said what so far, as it was heard."""
         return self._floor.record.history
 
+    @property
+    def at_rest(self) -> Floor | None:
+        """What is remembered, while nobody has the turn and no reply is owed; else None."""
+        return self._floor if self.state == "idle" and self._due is None else None
+
     def settings(self) -> dict[str, Any]:
         """Everything but the session's name that a conversation is made of, as plain JSON values."""
         return {"pace": asdict(self._pace), **self._settings}
@@ -245,19 +250,14 @@ class Conversation:
         if not typed.text.strip():
             return []
         # What was being said has ended without words; a reply that is written over goes on to the next at once.
-        unsaid = self._floor.enter("idle") if self.state == "listening" else []
-        orders = [*self._cut(), *unsaid]
+        orders = [*(self._floor.enter("idle") if self.state == "listening" else self._cut())]
         self._ears.discard()
         return [*orders, *self._open_turn(typed.text.strip(), typed.id)]
 
     def _open_turn(self, text: str, name: str = "") -> list[Command]:
-        self._due = None
+        self._due, caption = None, Show(UserCaption(text, final=True))
         said = self._floor.record.add(Said("user", text, self.turn + 1, id=name))
-        return [
-            Show(UserCaption(text, final=True)),
-            *said,
-            *self._floor.open(Requested(), self._pace, self._ears.tongue.language),
-        ]
+        return [caption, *said, *self._floor.open(Requested(), self._pace, self._ears.tongue.language)]
 
     def _turn_taken(self, text: str, until: int) -> list[Command]:
         """A turn is over: answer it now, or when the reply under way is over, or when the client asks."""
@@ -317,11 +317,13 @@ class Conversation:
 
     # ---- the reply -----------------------------------------------------------------------------------------
 
-    def _hear_of_reply(self, event: OfReply) -> list[Command]:
+    def _hear_of_reply(self, event: OfReply | StageFailed) -> list[Command]:
         if event.turn < 0:
             return self._asides.on(event)
         reply = self._floor.current(event.turn, type(event).__name__)
-        return reply.on(event) if reply else []
+        if reply is None:
+            return []
+        return reply.failed(event) if isinstance(event, StageFailed) else reply.on(event)
 
     def _played(self, turn: int, pts: int) -> list[Command]:
         if turn == 0:
@@ -350,10 +352,7 @@ class Conversation:
                 return [*self._guard.clean(again)]
             self._ears.discard()
             return [Show(Failed(0, "asr", event.reason)), *self._nothing_said()]
-        if event.turn < 0:
-            return self._asides.on(event)
-        reply = self._floor.current(event.turn, "StageFailed")
-        return reply.failed(event) if reply else []
+        return self._hear_of_reply(event)
 
     # ---- what follows --------------------------------------------------------------------------------------
 

@@ -69,8 +69,21 @@ def _noted(command: Command) -> Command | None:
             return None
 
 
+def checkpoint(conversation: Conversation) -> dict[str, Any] | None:
+    """All that counts of a conversation in which nobody has the turn, as plain JSON values; None while somebody has.
+
+    How far replies that are over were heard is not in it: ``Truncated`` for one of them comes too late afterwards.
+    """
+    floor = conversation.at_rest
+    if floor is None:
+        return None
+    history = [encode(said) for said in floor.record.history]
+    pace = conversation.settings()["pace"]
+    return {"agreed": encode(floor.agreed), "pace": pace, "turn": floor.turn, "history": history}
+
+
 class Recalling:
-    """Takes what was noted, in order."""
+    """Takes what was noted, in order; a line with a ``checkpoint`` may be the first."""
 
     def __init__(self, session: str, settings: dict[str, Any], planner: Planner | None = None) -> None:
         """``settings`` are those of the conversation when it began; ``planner`` comes with the face that goes on."""
@@ -104,6 +117,8 @@ class Recalling:
 
     def take(self, noted: dict[str, Any]) -> None:
         """What ``note`` gave; a line of somebody else's is passed over. Raises JournalError for what cannot be read."""
+        if "checkpoint" in noted:
+            self._rest(noted["checkpoint"])
         if "commands" not in noted:
             return
         if noted["event"]:
@@ -112,6 +127,11 @@ class Recalling:
         answered = any(isinstance(c, Remember) and c.item.role == "user" and not c.item.id for c in commands)
         for command in commands:
             self._ordered(command, answered=answered)
+
+    def _rest(self, kept: dict[str, Any]) -> None:
+        floor = self._floor
+        floor.agreed, self._pace = decode(kept["agreed"]), Pace(**kept["pace"])
+        floor.turn, floor.record.history = kept["turn"], tuple(decode(said) for said in kept["history"])
 
     def _happened(self, event: Any) -> None:
         floor = self._floor

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
 from streaming.calls import LEASES, Envelope, Order, Tracing, Untraced, enter
 from streaming.channel import Channel, ChannelClosed
@@ -55,6 +55,7 @@ from streaming.events import (
     UserSaying,
 )
 from streaming.media import samples
+from streaming.recalling import checkpoint
 from streaming.skipping import new_of
 from streaming.stages import (
     Avatar,
@@ -161,6 +162,10 @@ class Session:
     def resting(self) -> bool:
         """True if nobody has the turn, and everything is settled."""
         return self._conversation.state == "idle" and self.settled
+
+    def checkpoint(self) -> dict[str, Any] | None:
+        """All that counts of the conversation, if everything is settled and nobody has the turn (recalling.py)."""
+        return checkpoint(self._conversation) if self.settled else None
 
     async def happen(self, event: Event) -> None:
         """Something happened at the client. Waits while too much else waits; after the end it does nothing."""

@@ -82,6 +82,18 @@ class Items:
         """Of all items together."""
         return sum(map(characters, self._items.values()))
 
+    def kept(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        items = [[name, self._own[name], self._items[name]] for name in self._order]
+        return {"items": items, "count": self._count, "unnamed": self.unnamed}
+
+    def recall(self, kept: dict[str, Any]) -> None:
+        """Be what ``kept`` gave."""
+        self._order = [name for name, _, _ in kept["items"]]
+        self._own = {name: own for name, own, _ in kept["items"]}
+        self._items = {name: item for name, _, item in kept["items"]}
+        self._count, self.unnamed = kept["count"], kept["unnamed"]
+
     def drop(self, name: str) -> None:
         """Take an item out."""
         self._order.remove(name)

@@ -13,12 +13,13 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from serve_app.finishing import RESUME_S
-from serve_app.gateway import beta, leaving, resuming
+from serve_app.gateway import beta, checkpoints, leaving, resuming
 from serve_app.gateway.auth import session_of
 from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.guest import guest_of
@@ -246,13 +247,13 @@ class Connection:
         conduct = Conduct(hello.session, house.stages.avatar, self._pace, own=True, cast=house.cast, persona=persona)
         conduct.resume_token = hello.token
         outgoing = Outgoing(conduct, clock_ms=self._clock_ms)
-        # An hour of talk takes seconds to do again: in a thread, so that others are not kept waiting.
+        # In a thread, so that others are not kept waiting.
         up = await asyncio.to_thread(resuming.take_up, taken, hello, conduct, outgoing, house.stages.planner)
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
         self._joined = up.asked  # else it is greeted yet
         self._outbox.put(Missed((resuming.resumed(hello, taken, conduct), *up.missed)))
         session = await self._begin(
-            up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, first_order=up.next
+            up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, past=up.past
         )
         for order in self._log.taken_up(hello.last_seq, up) if self._log else ():
             self._outbox.owe(order)
@@ -288,13 +289,14 @@ class Connection:
         *,
         header: dict[str, Any],
         epoch: int | None = None,
-        first_order: int = 0,
+        past: resuming.Past = resuming.NOTHING,
     ) -> Session:
         queues = {"outbox": lambda: len(self._outbox), "inbox": lambda: self._session.waiting if self._session else 0}
         meter = self._meter = Meter(self._house.instruments.record, conversation.late, queues)
         archive = self._house.archive
         keeper = self._keeper = archive.keeper(self._id, header, epoch) if archive else None
-        log = self._log = resuming.Log(keeper, first_order) if keeper and self._own else None
+        rest = partial(checkpoints.line, lambda: self._session, self._conduct, self._outgoing)
+        log = self._log = resuming.Log(keeper, past, rest) if keeper and self._own else None
 
         turns = self._turns = self._house.turns(self._id)
 

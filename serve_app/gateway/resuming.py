@@ -13,10 +13,11 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from serve_app.gateway import checkpoints
 from serve_app.gateway.conduct import Conduct
 from serve_app.gateway.ladder import Told
 from serve_app.gateway.reading import PONG, Hello, Incoming
@@ -35,7 +36,10 @@ from streaming.stages import Planner
 
 log = logging.getLogger(__name__)
 
+Line = Callable[[dict[str, Any]], str | None]
+
 REFUSED = "cannot_resume"
+_CHOOSES = "session.update"
 _UNNOTED = {"input_audio_buffer.append", "avatar.playhead"}
 """What a client says often and what changes nothing that both must agree on."""
 
@@ -61,15 +65,36 @@ def header(settings: dict[str, Any], planner: Planner | None, conduct: Conduct, 
 # ---- what is noted -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was noted by earlier owners, as far as it counts for what is noted next."""
+
+    next: int = 0
+    """Number of the next order."""
+    chosen: tuple[str, ...] = ()
+    """Messages in which the client chose something, in order."""
+    received: str | None = None
+    """The client's own id of its newest message that counts."""
+    lines: int = 0
+    """How many since the last checkpoint."""
+
+
+NOTHING = Past()
+"""Nobody noted anything before."""
+
+
 class Log:
     """Notes what happens in one session; every order to the client gets a number, and a note when it is sent.
 
-    Media are not noted: they are made again. ``first`` is the number of the first order.
+    Media are not noted: they are made again. ``line`` writes all of it in one line, with what it is given, while
+    nobody has the turn (checkpoints.py).
     """
 
-    def __init__(self, keeper: Keeper, first: int = 0) -> None:
+    def __init__(self, keeper: Keeper, past: Past = NOTHING, line: Line = lambda more: None) -> None:
         self._keeper = keeper
-        self._next = first
+        self._line = line
+        self._next, self._received, self._lines = past.next, past.received, past.lines
+        self._chosen = [*past.chosen]
         self._numbers: dict[int, int] = {}
         self._said: dict[int, tuple[Event, str]] = {}
 
@@ -80,21 +105,21 @@ class Log:
         """
         noted = note(event, commands) or {}
         told = [[self._numbered(order), encode(order, media=False)] for order in commands if _kept(order)]
-        said = {"in": self._said.pop(id(event))[1]} if id(event) in self._said else {}
+        said = self._took(self._said.pop(id(event))[1]) if id(event) in self._said else {}
         if noted or told or said:
-            self._keeper.note(canonical({**noted, **said, "told": told}))
+            self._note({**noted, **said, "told": told})
 
     def answered(self, told: Told) -> None:
         """The client is answered at once."""
         if told[0] != PONG:
-            self._keeper.note(canonical({"told": [[self._numbered(told), list(told)]]}))
+            self._note({"told": [[self._numbered(told), list(told)]]})
 
     def said(self, message: str, event: Event | None = None) -> None:
         """The client said something, and ``event`` is the last that comes of it; None if all came of it already."""
         if json.loads(message).get("type") in _UNNOTED:
             return
         if event is None:
-            self._keeper.note(canonical({"in": message}))
+            self._note(self._took(message))
         else:  # the event is kept too, for as long as its identity is its key
             self._said[id(event)] = (event, message)
 
@@ -102,9 +127,14 @@ class Log:
         """An order is about to be sent, as message ``seq`` and those that follow it."""
         number = self._numbers.pop(id(order), None)
         if number is not None:
-            self._keeper.note(canonical({"sent": number, "seq": seq}))
+            self._note({"sent": number, "seq": seq})
         elif isinstance(order, Show) and isinstance(order.message, Audio) and order.message.words:
-            self._keeper.note(canonical({"words": encode(order.message, media=False), "seq": seq}))
+            self._note({"words": encode(order.message, media=False), "seq": seq})
+        if self._lines >= checkpoints.EVERY and not self._numbers and not self._said:
+            more = {"chosen": self._chosen, "next": self._next, "received": self._received}
+            if line := self._line(more):
+                self._keeper.note(line)
+                self._lines = 0
 
     def taken_up(self, had: int, up: TakenUp) -> list[ClientOrder | Told]:
         """What is owed to the client from before, in order. ``had`` is the number of the newest message that it got.
@@ -113,10 +143,22 @@ class Log:
         a message that never arrived would seem to have done.
         """
         cut = [[self._numbered(order), encode(order, media=False)] for order in up.cut]
-        self._keeper.note(canonical({"had": had, "dropped": up.dropped, "told": cut}))
+        self._note({"had": had, "dropped": up.dropped, "told": cut})
         for number, order in up.owed.items():
             self._numbers[id(order)] = number
         return [*up.owed.values(), *up.cut]
+
+    def _note(self, line: dict[str, Any]) -> None:
+        self._keeper.note(canonical(line))
+        self._lines += 1
+
+    def _took(self, message: str) -> dict[str, str]:
+        """A message counts from now on."""
+        said = json.loads(message)
+        self._received = said.get("event_id")
+        if said.get("type") == _CHOOSES:
+            self._chosen.append(message)
+        return {"in": message}
 
     def _numbered(self, order: ClientOrder | Told) -> int:
         number, self._next = self._next, self._next + 1
@@ -141,12 +183,21 @@ class Taken:
     stored: Stored
     epoch: int
     lines: tuple[dict[str, Any], ...]
+    """Since the newest checkpoint that serves, or since the first word."""
 
     @property
-    def received(self) -> str | None:
-        """The client's own id of its newest message that counts: it says again whatever it said after it."""
-        said = next((line["in"] for line in reversed(self.lines) if "in" in line), None)
-        return json.loads(said).get("event_id") if said else None
+    def past(self) -> Past:
+        """What counts of them for whoever notes more. The client says again whatever it said after ``received``."""
+        first = self.lines[0] if self.lines and "checkpoint" in self.lines[0] else {}
+        said = [line["in"] for line in self.lines if "in" in line]
+        told = [number for line in self.lines for number, _ in line.get("told", ())]
+        chosen = [message for message in said if json.loads(message).get("type") == _CHOOSES]
+        return Past(
+            max([first.get("next", 0), *(number + 1 for number in told)]),
+            (*first.get("chosen", ()), *chosen),
+            json.loads(said[-1]).get("event_id") if said else first.get("received"),
+            len(self.lines),
+        )
 
 
 async def take_over(archive: Archive | None, hello: Hello) -> Taken:
@@ -167,13 +218,9 @@ async def take_over(archive: Archive | None, hello: Hello) -> Taken:
         epoch = await archive.store.take_over(hello.session, archive.owner)
     except StaleEpoch:
         raise _refused("that conversation was taken up elsewhere at this moment; a new one has begun") from None
-    return Taken(stored, epoch, tuple([line async for line in _noted(archive, hello.session)]))
-
-
-async def _noted(archive: Archive, session: str) -> AsyncIterator[dict[str, Any]]:
-    async for page in archive.store.notes(session):
-        for line in page:
-            yield json.loads(line)
+    lines = [line async for page in archive.store.notes(hello.session) for line in page]
+    begin = checkpoints.newest(lines, hello.last_seq)
+    return Taken(stored, epoch, tuple(json.loads(line) for line in lines[begin:]))
 
 
 def _refused(reason: str) -> ClientError:
@@ -183,7 +230,9 @@ def _refused(reason: str) -> ClientError:
 def resumed(hello: Hello, taken: Taken, conduct: Conduct) -> str:
     """The message that tells a client of it."""
     told = {"type": "avatar.resumed", "event_id": f"evt_{hello.last_seq}", "session_id": hello.session}
-    return json.dumps({**told, "last_seq": hello.last_seq, "received": taken.received, "session": conduct.described()})
+    return json.dumps(
+        {**told, "last_seq": hello.last_seq, "received": taken.past.received, "session": conduct.described()}
+    )
 
 
 def recalled(taken: Taken, planner: Planner | None = None) -> Recalling:
@@ -209,8 +258,7 @@ class TakenUp:
     """Ends of the replies beside the conversation that were under way: none of them outlives its gateway."""
     dropped: tuple[int, ...]
     """Orders that count no more: the end of the reply that goes on, which will be ordered again."""
-    next: int
-    """Number of the next order."""
+    past: Past
     asked: bool
     """True if a reply was ever asked for, and be it the greeting."""
 
@@ -233,14 +281,17 @@ def _taken_up(recalling: Recalling, taken: Taken, hello: Hello, conduct: Conduct
     incoming = Incoming(conduct)
     orders: dict[int, ClientOrder | Told] = {}
     dropped = {number for line in taken.lines for number in line.get("dropped", ())}
-    count, ended, missed = 0, False, list[str]()
+    ended, missed = False, list[str]()
+    if taken.lines and "checkpoint" in taken.lines[0]:
+        for message in taken.lines[0]["chosen"]:
+            _again(incoming, message)
+        checkpoints.restore(taken.lines[0], conduct, outgoing)
     for line, had in zip(taken.lines, _had(taken.lines, hello.last_seq), strict=True):
         if "in" in line:
             _again(incoming, line["in"])
         if "words" in line and line["seq"] <= had:
             outgoing.words_told(decode(blank(line["words"])))
         for number, order in line.get("told", ()):
-            count = number + 1
             if number not in dropped:
                 orders[number] = _order(order)
         if "sent" in line and line["sent"] not in dropped:
@@ -257,7 +308,7 @@ def _taken_up(recalling: Recalling, taken: Taken, hello: Hello, conduct: Conduct
         response.samples = hello.audio if hello.turn == recalling.turn else 0
     cut = _asides_cut(conduct, owed.values())
     conversation, asked = recalling.conversation(), recalling.asked
-    return TakenUp(conversation, rejoined, incoming, tuple(missed), owed, cut, again, count, asked)
+    return TakenUp(conversation, rejoined, incoming, tuple(missed), owed, cut, again, taken.past, asked)
 
 
 def _had(lines: Sequence[dict[str, Any]], last_seq: int) -> list[int]:

@@ -76,6 +76,11 @@ class Outgoing:
             return [*self._event(told)]
         return [out for one in self._ordered(told) for out in ([one] if isinstance(one, bytes) else self._event(one))]
 
+    @property
+    def calm(self) -> bool:
+        """True while it has told of nothing that something else must follow."""
+        return self._speech is None and self._silence is None and not self._announced
+
     def words_told(self, audio: Message) -> None:
         """The client knows the words of this piece of sound, though perhaps not the sound."""
         if isinstance(audio, Audio):

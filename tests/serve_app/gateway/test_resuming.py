@@ -373,4 +373,4 @@ def test_whenever_a_gateway_dies_a_message_was_received_if_it_was_acted_on(
     stored = Stored(Summary("s1", 0, 0, None, 0), header, "gateway 1", 1, 0, ())
     deaths = [Taken(stored, 2, tuple(map(json.loads, keeper.notes[:count]))) for count in range(len(keeper.notes) + 1)]
     assert [came(recalled(taken)) for taken in deaths[-2:]] == [False, True]
-    assert [taken.received == "m1" for taken in deaths[-2:]] == [False, True]
+    assert [taken.past.received == "m1" for taken in deaths[-2:]] == [False, True]

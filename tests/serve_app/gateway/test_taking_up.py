@@ -67,7 +67,7 @@ class Owner:
         hello = Hello("s1", "token", last_seq, 1, audio, 0)
         taken = Taken(stored, 2, tuple(map(json.loads, notes)))
         up = self.up = take_up(taken, hello, self.conduct, self.outgoing)
-        self.conversation, self.incoming, self.log = up.conversation, up.incoming, Log(keeper, up.next)
+        self.conversation, self.incoming, self.log = up.conversation, up.incoming, Log(keeper, up.past)
         self._send(list(up.missed))
         for order in self.log.taken_up(last_seq, up):
             self.tells(order)
