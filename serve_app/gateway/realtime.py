@@ -194,7 +194,7 @@ class Connection:
         if self._conduct.wishes is not before:
             await self._agree(message)
         elif events:
-            await self._begun()
+            self._begun()
             self._note(message, events[-1])
         for answer in answers:
             if isinstance(answer, tuple):
@@ -205,7 +205,7 @@ class Connection:
                 if self._guest:
                     self._guest.heard(answer)
                 await self._join()
-                await (await self._begun()).happen(answer)
+                await self._begun().happen(answer)
         refused = self._session is None and any(isinstance(answer, Hello) for answer in answers)
         if self._session or (self._conduct.greeting and not refused):
             await self._join()
@@ -215,7 +215,7 @@ class Connection:
 
         A conversation that it asked for and does not get is nothing said: it has yet to choose for a new one.
         """
-        session = await self._begun()
+        session = self._begun()
         if not self._joined:
             self._joined = True
             if self._given:
@@ -252,16 +252,15 @@ class Connection:
         self._id, self._conduct, self._incoming, self._outgoing = hello.session, conduct, up.incoming, outgoing
         self._joined = up.asked  # else it is greeted yet
         self._outbox.put(Missed((resuming.resumed(hello, taken, conduct), *up.missed)))
-        session = await self._begin(
-            up.conversation, up.rejoined, header=taken.stored.header, epoch=taken.epoch, past=up.past
-        )
+        session = self._begin(up.conversation, header=taken.stored.header, epoch=taken.epoch, past=up.past)
+        await session.happen(up.rejoined)  # before whatever its client says next
         for order in self._log.taken_up(hello.last_seq, up) if self._log else ():
             self._outbox.owe(order)
         session.drive(conduct.driving(house.driving))
 
     async def _agree(self, message: str | bytes = b"") -> None:
         """What the client chose holds from now on; ``message`` is where it did."""
-        session = await self._begun()
+        session = self._begun()
         session.drive(self._conduct.driving(self._house.driving))
         # Stock clients ask for each reply themselves where they end the turn; ours let go of a button.
         judged = self._house.stages.judge is not None
@@ -269,7 +268,7 @@ class Connection:
         self._note(message, agreed)
         await session.happen(agreed)
 
-    async def _begun(self) -> Session:
+    def _begun(self) -> Session:
         """The session; it begins with the first thing that a client says."""
         if self._session is not None:
             return self._session
@@ -277,16 +276,15 @@ class Connection:
         wishes, driving = conduct.wishes, conduct.driving(self._house.driving)
         conversation = Conversation(self._id, self._pace, codec=wishes.codec, live=wishes.live, planner=planner)
         header = resuming.header(conversation.settings(), planner, conduct, driving)
-        session = await self._begin(conversation, Joined(), header=header)
+        session = self._begin(conversation, Joined(), header=header)
         if self._given:
             self._note(self._given_update)
         return session
 
-    async def _begin(
+    def _begin(
         self,
         conversation: Conversation,
-        first: Event,
-        *,
+        *then: Event,
         header: dict[str, Any],
         epoch: int | None = None,
         past: resuming.Past = resuming.NOTHING,
@@ -314,15 +312,16 @@ class Connection:
         hooks: Any = {"memory": keeper, "journal": seen, "tracing": turns}
         self._conduct.begun = True
         session = self._session = Session(conversation, stages, self._tell, driving=driving, **hooks)
-        await session.happen(first)  # before anybody else can say anything
-        self._running = asyncio.create_task(self._run(session), name=f"session {self._id}")
+        self._running = asyncio.create_task(self._run(session, *then), name=f"session {self._id}")
         return session
 
-    async def _run(self, session: Session) -> None:
+    async def _run(self, session: Session, *then: Event) -> None:
         enter(Envelope(self._id))
         record = self._house.instruments.record
         record("avatar_sessions_total", 1, {})
         record("avatar_sessions_active", 1, {})
+        for event in then:
+            await session.happen(event)
         try:
             await session.run(ticking())
         except OutboxFull:

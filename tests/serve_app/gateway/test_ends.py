@@ -19,7 +19,7 @@ from serve_app.keeper import Archive
 from serve_app.persona import Cast, Persona
 from serve_app.store import Store
 from streaming.conversation import Conversation
-from streaming.events import Event, Heard, Joined
+from streaming.events import Event, Heard, Left, Rejoined, Typed
 from streaming.pace import Pace
 from streaming.session import Driving, Session, Stages, ticking
 from streaming.stages import StageError
@@ -90,7 +90,14 @@ async def test_who_is_refused_a_conversation_still_chooses_for_the_new_one() -> 
     await client.leave()
 
 
-async def test_nothing_happens_in_a_session_before_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_happens_in_a_conversation_before_its_client_is_back_in_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Visit(house(archive))
+    created = (await client.hears("session.created"))["session"]
+    client.say("avatar.say", text="hi")
+    await client.hears("response.done")
+    await client.leave()
     happened: list[Event] = []
     happen = Session.happen
 
@@ -99,11 +106,14 @@ async def test_nothing_happens_in_a_session_before_its_beginning(monkeypatch: py
         await happen(session, event)
 
     monkeypatch.setattr(Session, "happen", noted)
-    client = Visit(house(cast=Cast(HOST)))
-    client.say("avatar.ping")
-    await client.hears("response.created")
-    assert isinstance(happened[0], Joined)
-    await client.leave()
+    back = Visit(house(archive))
+    token = created["avatar"]["resume_token"]
+    back.say("avatar.hello", session_id=created["id"], resume_token=token, last_seq=len(client.socket.sent), turn=1)
+    back.say("avatar.say", text="and more")  # without waiting for an answer
+    await back.hears("avatar.resumed")
+    await back.hears("response.created")
+    assert [type(event) for event in happened if not isinstance(event, Left)][:2] == [Rejoined, Typed]
+    await back.leave()
 
 
 @pytest.mark.parametrize(("kind", "least"), [("dance", 1), ("avatar.say", 4)])
