@@ -17,8 +17,8 @@ from serve_app.gateway.wire import Outgoing
 from streaming.journal import canonical
 from streaming.session import Session
 
-EVERY = 600
-"""Lines that are noted before another one is worth while: some seven replies."""
+EVERY = 100_000
+"""Characters that are noted before another one is worth while: some seven replies."""
 _BEGINS = '{"checkpoint":'
 
 
@@ -38,6 +38,11 @@ def line(
         "spoke": [conduct.spoke_from, conduct.spoke_until],
     }
     return canonical({"checkpoint": rest, "conduct": kept, "seq": outgoing.seq, **more})
+
+
+def due(line: str) -> int:
+    """Characters after which another one is worth while: all of them together are no longer than the rest."""
+    return max(EVERY, len(line))
 
 
 def newest(lines: Sequence[str], seq: int) -> int:

@@ -75,8 +75,6 @@ class Past:
     """Messages in which the client chose something, in order."""
     received: str | None = None
     """The client's own id of its newest message that counts."""
-    lines: int = 0
-    """How many since the last checkpoint."""
 
 
 NOTHING = Past()
@@ -93,8 +91,9 @@ class Log:
     def __init__(self, keeper: Keeper, past: Past = NOTHING, line: Line = lambda more: None) -> None:
         self._keeper = keeper
         self._line = line
-        self._next, self._received, self._lines = past.next, past.received, past.lines
-        self._chosen = [*past.chosen]
+        self._next, self._received, self._chosen = past.next, past.received, [*past.chosen]
+        self._since, self._until = 0, checkpoints.EVERY
+        """Characters noted since the last checkpoint, and after how many the next one comes."""
         self._numbers: dict[int, int] = {}
         self._said: dict[int, tuple[Event, str]] = {}
 
@@ -130,11 +129,11 @@ class Log:
             self._note({"sent": number, "seq": seq})
         elif isinstance(order, Show) and isinstance(order.message, Audio) and order.message.words:
             self._note({"words": encode(order.message, media=False), "seq": seq})
-        if self._lines >= checkpoints.EVERY and not self._numbers and not self._said:
+        if self._since >= self._until and not self._numbers and not self._said:
             more = {"chosen": self._chosen, "next": self._next, "received": self._received}
             if line := self._line(more):
                 self._keeper.note(line)
-                self._lines = 0
+                self._since, self._until = 0, checkpoints.due(line)
 
     def taken_up(self, had: int, up: TakenUp) -> list[ClientOrder | Told]:
         """What is owed to the client from before, in order. ``had`` is the number of the newest message that it got.
@@ -149,8 +148,9 @@ class Log:
         return [*up.owed.values(), *up.cut]
 
     def _note(self, line: dict[str, Any]) -> None:
-        self._keeper.note(canonical(line))
-        self._lines += 1
+        text = canonical(line)
+        self._keeper.note(text)
+        self._since += len(text)
 
     def _took(self, message: str) -> dict[str, str]:
         """A message counts from now on."""
@@ -196,7 +196,6 @@ class Taken:
             max([first.get("next", 0), *(number + 1 for number in told)]),
             (*first.get("chosen", ()), *chosen),
             json.loads(said[-1]).get("event_id") if said else first.get("received"),
-            len(self.lines),
         )
 
 
