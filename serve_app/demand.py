@@ -19,7 +19,7 @@ class Board:
         self._demand, self._at = 0.0, -math.inf
 
     def write(self, demand: float, at: float) -> None:
-        """Conversations, and the last minute's knocks for which nobody was let in."""
+        """Places taken, and the last minute's knocks for which nobody was let in."""
         self._demand, self._at = demand, at
 
     def read(self, at: float) -> float:

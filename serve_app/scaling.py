@@ -198,6 +198,7 @@ class Policy:
 
 
 PEOPLE, TURNED_AWAY = "people", "turned_away"
-"""What a gateway reports beside its sockets: its conversations, and how often it turned somebody away lately."""
+"""What a gateway reports beside its sockets: the places that are taken, by which it lets people in (admission.py), and
+how often it turned somebody away lately."""
 
 _UNKNOWN = {"wait_s": 0.0, "late_s": -math.inf}
