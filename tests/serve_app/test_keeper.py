@@ -100,6 +100,18 @@ async def test_a_reply_can_be_read_from_where_it_was_first_shown(store: Store) -
     assert '"journal"' in await first(1), "what was stored together is read together"
 
 
+async def test_an_archive_knows_which_sessions_go_on_here(store: Store) -> None:
+    here = Archive(store, False, "gateway")
+    kept = here.keeper("sess_1", {})
+    await kept.remember(SAID)
+    assert here.here() == {"sess_1"}
+    again = here.keeper("sess_1", {}, await store.take_over("sess_1", "gateway"))
+    await kept.end()
+    assert here.here() == {"sess_1"}, "its client came back on another socket before the first was given up"
+    await again.end(over=False)
+    assert here.here() == set()
+
+
 async def test_lines_are_stored_by_themselves_soon(store: Store) -> None:
     kept = keeper(store, media=True)
     kept.journal(Joined(), [])
