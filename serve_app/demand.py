@@ -23,8 +23,8 @@ class Board:
         self._demand, self._at = demand, at
 
     def read(self, at: float) -> float:
-        """What was written last; 0 if that is too long ago to be true."""
-        return self._demand if at - self._at <= FRESH_S else 0.0
+        """What was written last; 0 if that is too long ago to be true, or was written before the clock was put back."""
+        return self._demand if abs(at - self._at) <= FRESH_S else 0.0
 
 
 _BOARD = Board()
