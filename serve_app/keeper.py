@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +38,8 @@ FINISH_S = 30.0
 """Between two looks for conversations that were left: every owner that is alive renews its lease within that time."""
 EXPIRE_S = 3600.0
 """Between two looks for conversations that are too old."""
+CLOSE_S = 5.0
+"""How long a statement under way may take at the end; one that is cut short leaves its connection's thread behind."""
 DAY_MS = 24 * 3600 * 1000
 
 Note = Callable[[Event, list[Command]], None]
@@ -263,35 +265,36 @@ async def archive(settings: Storage, owner: str) -> AsyncIterator[Archive | None
     await store.open()
     log.info("store: %s is kept for %g days in %s", settings.keep, settings.days, store)
     kept = Archive(store, settings.keep == "full", owner)
-    chores = [
-        asyncio.create_task(_expire(store, settings.days), name="expiring conversations"),
-        asyncio.create_task(_finish(Finisher(store, owner, kept.here)), name="finishing conversations"),
-    ]
+    closing, finisher = asyncio.Event(), Finisher(store, owner, kept.here)
+    finish = _repeat(finisher.look, FINISH_S, closing, "conversations that were left are not ended yet")
+    expire = _repeat(lambda: _expire(store, settings.days), EXPIRE_S, closing, "old conversations are still there")
+    chores = {
+        asyncio.create_task(finish, name="finishing conversations"),
+        asyncio.create_task(expire, name="expiring conversations"),
+    }
     try:
         yield kept
     finally:
         await kept.settle()
-        for chore in chores:
+        closing.set()
+        _, hanging = await asyncio.wait(chores, timeout=CLOSE_S)
+        for chore in hanging:
             chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await asyncio.gather(*hanging, return_exceptions=True)
         await store.close()
 
 
-async def _finish(finisher: Finisher) -> None:
-    while True:
+async def _repeat(chore: Callable[[], Awaitable[object]], every_s: float, closing: asyncio.Event, trouble: str) -> None:
+    while not closing.is_set():
         try:
-            await finisher.look()
+            await chore()
         except StoreError as error:
-            log.warning("store: conversations that were left are not ended yet: %s", error)
-        await asyncio.sleep(FINISH_S)
+            log.warning("store: %s: %s", trouble, error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), every_s)
 
 
 async def _expire(store: Store, days: float) -> None:
-    while True:
-        try:
-            if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
-                log.info("store: %d conversations were older than %g days and are erased", gone, days)
-            await reels.expire(store)
-        except StoreError as error:
-            log.warning("store: old conversations are still there: %s", error)
-        await asyncio.sleep(EXPIRE_S)
+    if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
+        log.info("store: %d conversations were older than %g days and are erased", gone, days)
+    await reels.expire(store)
