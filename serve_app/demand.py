@@ -19,12 +19,12 @@ class Board:
         self._demand, self._at = 0.0, -math.inf
 
     def write(self, demand: float, at: float) -> None:
-        """Conversations, and the last minute's knocks for which nobody was let in."""
+        """Places taken, and the last minute's knocks for which nobody was let in."""
         self._demand, self._at = demand, at
 
     def read(self, at: float) -> float:
-        """What was written last; 0 if that is too long ago to be true."""
-        return self._demand if at - self._at <= FRESH_S else 0.0
+        """What was written last; 0 if that is too long ago to be true, or was written before the clock was put back."""
+        return self._demand if abs(at - self._at) <= FRESH_S else 0.0
 
 
 _BOARD = Board()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from serve_app import reels
-from serve_app.finishing import finish_abandoned
+from serve_app.finishing import Finisher
 from serve_app.groups import Storage
 from serve_app.store import StaleEpoch, Store, StoreError
 from streaming.commands import Command, Forget, Remember, Show
@@ -35,9 +35,11 @@ BATCH = 500
 RENEW_S = 10.0
 """Between two signs of life of a session in which nothing happens: a third of its lease."""
 FINISH_S = 30.0
-"""Between two looks for conversations that were left."""
+"""Between two looks for conversations that were left: every owner that is alive renews its lease within that time."""
 EXPIRE_S = 3600.0
 """Between two looks for conversations that are too old."""
+CLOSE_S = 5.0
+"""How long a statement under way may take at the end; one that is cut short leaves its connection's thread behind."""
 DAY_MS = 24 * 3600 * 1000
 
 Note = Callable[[Event, list[Command]], None]
@@ -55,6 +57,7 @@ class Archive:
     _parked: dict[str, asyncio.Task[None]] = field(
         default_factory=dict[str, asyncio.Task[None]], repr=False, compare=False
     )
+    _keepers: set[Keeper] = field(default_factory=set["Keeper"], repr=False, compare=False)
     _ending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]], repr=False, compare=False)
 
     def keeper(self, session: str, settings: dict[str, Any], epoch: int | None = None) -> Keeper:
@@ -62,7 +65,16 @@ class Archive:
 
         ``settings`` is what a replay needs, as in a journal's first line.
         """
-        return Keeper(self, session, settings, epoch)
+        self._keepers.add(keeper := Keeper(self, session, settings, epoch))
+        return keeper
+
+    def here(self) -> set[str]:
+        """Sessions that go on at this replica."""
+        return {keeper.session for keeper in self._keepers}
+
+    def ended(self, keeper: Keeper) -> None:
+        """Its session has ended here."""
+        self._keepers.discard(keeper)
 
     def park(self, session: str, waiting: asyncio.Task[None]) -> None:
         """A session whose client is away waits for it; ``wake`` or the end of the service ends the wait."""
@@ -96,7 +108,7 @@ class Keeper:
 
     def __init__(self, archive: Archive, session: str, settings: dict[str, Any], epoch: int | None = None) -> None:
         self._archive = archive
-        self._session = session
+        self.session = session
         self._header = {**settings, "media": archive.media}
         self._epoch = epoch
         self._failed: Exception | None = None
@@ -159,15 +171,16 @@ class Keeper:
         await self._archive.finish(self._end(over))
 
     async def _end(self, over: bool) -> None:
+        self._archive.ended(self)
         self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
         store = self._archive.store
         try:
             if not isinstance(self._failed, StaleEpoch):
-                await (store.end if over else store.let_go)(self._session, await self._flush())
+                await (store.end if over else store.let_go)(self.session, await self._flush())
         except (StaleEpoch, StoreError) as error:
-            log.warning("session %s: its end was not stored: %s", self._session, error)
+            log.warning("session %s: its end was not stored: %s", self.session, error)
 
     # ---- writing -------------------------------------------------------------------------------------------
 
@@ -178,7 +191,7 @@ class Keeper:
                     async with asyncio.timeout(RENEW_S):
                         await self._news.wait()
                 except TimeoutError:
-                    await self._archive.store.renew(self._session, await self._flush())
+                    await self._archive.store.renew(self.session, await self._flush())
                 self._news.clear()
                 await asyncio.sleep(FLUSH_S)
                 await self._flush()
@@ -200,7 +213,7 @@ class Keeper:
             if self._failed:
                 raise self._failed
             if self._epoch is None:
-                self._epoch = await store.begin(self._session, self._archive.owner, self._header)
+                self._epoch = await store.begin(self.session, self._archive.owner, self._header)
             lines, notes = self._lines.getvalue().splitlines(), self._notes
             self._lines.seek(0)
             self._lines.truncate()
@@ -211,7 +224,7 @@ class Keeper:
                 for start in range(0, count, BATCH):
                     part, last = slice(start, start + BATCH), start + BATCH >= count
                     await store.append(
-                        self._session,
+                        self.session,
                         self._epoch,
                         lines[part],
                         () if start else begun,
@@ -231,7 +244,7 @@ class Keeper:
             raise
         except Exception as error:  # as of a text that the database cannot hold: it is missing all the same
             self._failed = StoreError(f"the conversation store did not take a line ({error}); the log tells of it")
-            log.exception("session %s: a line was not stored", self._session)
+            log.exception("session %s: a line was not stored", self.session)
             raise self._failed from error
 
 
@@ -252,35 +265,36 @@ async def archive(settings: Storage, owner: str) -> AsyncIterator[Archive | None
     await store.open()
     log.info("store: %s is kept for %g days in %s", settings.keep, settings.days, store)
     kept = Archive(store, settings.keep == "full", owner)
-    chores = [
-        asyncio.create_task(_expire(store, settings.days), name="expiring conversations"),
-        asyncio.create_task(_finish(store, owner), name="finishing conversations"),
-    ]
+    closing, finisher = asyncio.Event(), Finisher(store, owner, kept.here)
+    finish = _repeat(finisher.look, FINISH_S, closing, "conversations that were left are not ended yet")
+    expire = _repeat(lambda: _expire(store, settings.days), EXPIRE_S, closing, "old conversations are still there")
+    chores = {
+        asyncio.create_task(finish, name="finishing conversations"),
+        asyncio.create_task(expire, name="expiring conversations"),
+    }
     try:
         yield kept
     finally:
         await kept.settle()
-        for chore in chores:
+        closing.set()
+        _, hanging = await asyncio.wait(chores, timeout=CLOSE_S)
+        for chore in hanging:
             chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await asyncio.gather(*hanging, return_exceptions=True)
         await store.close()
 
 
-async def _finish(store: Store, owner: str) -> None:
-    while True:
+async def _repeat(chore: Callable[[], Awaitable[object]], every_s: float, closing: asyncio.Event, trouble: str) -> None:
+    while not closing.is_set():
         try:
-            await finish_abandoned(store, owner)
+            await chore()
         except StoreError as error:
-            log.warning("store: conversations that were left are not ended yet: %s", error)
-        await asyncio.sleep(FINISH_S)
+            log.warning("store: %s: %s", trouble, error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), every_s)
 
 
 async def _expire(store: Store, days: float) -> None:
-    while True:
-        try:
-            if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
-                log.info("store: %d conversations were older than %g days and are erased", gone, days)
-            await reels.expire(store)
-        except StoreError as error:
-            log.warning("store: old conversations are still there: %s", error)
-        await asyncio.sleep(EXPIRE_S)
+    if gone := await store.expire(store.now_ms, round(days * DAY_MS)):
+        log.info("store: %d conversations were older than %g days and are erased", gone, days)
+    await reels.expire(store)

@@ -24,6 +24,10 @@ FULL, CALM = 0.8, 0.6
 
 EVERY_S = 1.0
 """Samples are kept so far apart: Ray asks more often than anything changes."""
+JUMP_S = 30.0
+"""What is so much newer than the newest sample, or any older, is told by another clock: Ray's is the wall clock, which
+is put right at times and goes on while a machine sleeps. Samples of before are dropped, and every patience begins anew.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Sample:
     """What was seen of one deployment at one moment."""
 
     at: float
-    """Seconds of any clock that does not jump."""
+    """Seconds of any clock that does not jump; where Ray's did, ``Policy`` keeps no sample of before."""
     replicas: int
     """That are there or on their way."""
     load: float = 0.0
@@ -172,6 +176,8 @@ class Policy:
         sample = self._sample(context)
         if sample is None:
             return context.target_num_replicas, {}
+        if self._kept and not 0 <= sample.at - self._kept[-1].at <= JUMP_S:
+            self._kept.clear()
         samples = [*self._kept, sample]
         if not self._kept or sample.at - self._kept[-1].at >= EVERY_S:
             self._kept.append(sample)
@@ -198,6 +204,7 @@ class Policy:
 
 
 PEOPLE, TURNED_AWAY = "people", "turned_away"
-"""What a gateway reports beside its sockets: its conversations, and how often it turned somebody away lately."""
+"""What a gateway reports beside its sockets: the places that are taken, by which it lets people in (admission.py), and
+how often it turned somebody away lately."""
 
 _UNKNOWN = {"wait_s": 0.0, "late_s": -math.inf}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, delete, event, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Table, delete, event, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -77,6 +77,16 @@ class Stored:
     epoch: int
     lease_until_ms: int
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who a session belonged to when somebody looked: every sign of life of its owner makes another one of it."""
+
+    session: str
+    epoch: int
+    until_ms: int
+    """By its owner's clock."""
 
 
 def wall_ms() -> int:
@@ -153,15 +163,26 @@ class Store:
     async def take_over(self, session: str, owner: str) -> int:
         """Become the owner; the new epoch. The old owner's next write is refused.
 
-        Raises StaleEpoch if another one was faster or there is no such session.
+        Raises StaleEpoch if another one was faster, there is no such session, or it is over.
         """
+        lasting = (sessions.c.session_id == session) & sessions.c.ended.is_(None)
         async with self._reading() as base:
-            epoch = await base.scalar(select(sessions.c.epoch).where(sessions.c.session_id == session))
+            epoch = await base.scalar(select(sessions.c.epoch).where(lasting))
         if epoch is None:
-            raise StaleEpoch(f"there is no session {session} to take over")
+            raise StaleEpoch(f"there is no session {session} to take over, or it is over")
         async with self._writing() as base:
-            await self._claim(base, session, epoch, owner=owner, epoch=epoch + 1, ended=None)
+            if not await self._touch(base, lasting & (sessions.c.epoch == epoch), owner=owner, epoch=epoch + 1):
+                raise StaleEpoch(f"session {session} was taken over by another replica, ended or erased just now")
         return epoch + 1
+
+    async def claim(self, lease: Lease, owner: str) -> int:
+        """``take_over``, unless anything happened to the session since ``abandoned`` told of it; then StaleEpoch."""
+        seen = (sessions.c.epoch == lease.epoch) & (sessions.c.lease_until == lease.until_ms)
+        which = (sessions.c.session_id == lease.session) & seen & sessions.c.ended.is_(None)
+        async with self._writing() as base:
+            if not await self._touch(base, which, owner=owner, epoch=lease.epoch + 1):
+                raise StaleEpoch(f"session {lease.session} is not as it was seen any more")
+        return lease.epoch + 1
 
     async def renew(self, session: str, epoch: int) -> None:
         """Say that the owner is alive. Raises StaleEpoch, as all that follow."""
@@ -181,14 +202,15 @@ class Store:
             await self._claim(base, session, epoch, lease_until=self._clock())
 
     async def _claim(self, base: AsyncConnection, session: str, held: int, **values: Any) -> None:
-        """Touch the session's row under the epoch that is held; the row stays locked until the commit."""
-        now = self._clock()
-        mine = (sessions.c.session_id == session) & (sessions.c.epoch == held)
-        done = await base.execute(
-            update(sessions).where(mine).values({"updated": now, "lease_until": now + self._lease_ms, **values})
-        )
-        if done.rowcount != 1:
+        """Touch the session's row under the epoch that is held. Raises StaleEpoch if it is no more."""
+        if not await self._touch(base, (sessions.c.session_id == session) & (sessions.c.epoch == held), **values):
             raise StaleEpoch(f"session {session} was taken over by another replica or erased; epoch {held} is over")
+
+    async def _touch(self, base: AsyncConnection, which: ColumnElement[bool], **values: Any) -> bool:
+        """Renew a session's lease, if the row is there; it stays locked until the commit."""
+        now = self._clock()
+        renewed = {"updated": now, "lease_until": now + self._lease_ms, **values}
+        return (await base.execute(update(sessions).where(which).values(renewed))).rowcount == 1
 
     # ---- what is written -----------------------------------------------------------------------------------
 
@@ -257,11 +279,12 @@ class Store:
         """What the session can be taken up from, ``PAGE`` lines at a time."""
         return self._lines(notes_table, session)
 
-    async def abandoned(self, before_ms: int) -> list[str]:
-        """Sessions that are not over, and whose owner has not been alive since then."""
+    async def abandoned(self, before_ms: int) -> list[Lease]:
+        """Sessions that are not over, and whose lease ran out before then, by their owners' clocks."""
+        lease = select(sessions.c.session_id, sessions.c.epoch, sessions.c.lease_until)
         left = sessions.c.ended.is_(None) & (sessions.c.lease_until < before_ms)
         async with self._reading() as base:
-            return list(await base.scalars(select(sessions.c.session_id).where(left)))
+            return [Lease(*row) for row in await base.execute(lease.where(left))]
 
     async def _lines(self, table: Table, session: str, turn: int = 0) -> AsyncIterator[list[str]]:
         async with self._reading() as base:

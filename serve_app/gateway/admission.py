@@ -1,10 +1,14 @@
 """Who may begin a conversation at this gateway: nobody, while those who talk already would notice one more.
 
-Three things are watched: conversations, avatars that speak at this moment, and whether the pictures of those who are
-here still come before their sound. All of them are read off what is recorded anyway: an Admission stands before the
-instruments. It is told no client's name. Whoever was cut off comes back even when it is full, as far as a fifth over
-the limits. Those who are turned away are counted for a minute: they would talk now, and what makes the service grow
-must know (serve_app/scaling.py).
+Three things are watched: places, avatars that speak at this moment, and whether the pictures of those who are here
+still come before their sound. A place is a conversation, or a socket that has not begun one yet: whoever is let in has
+a place at once, for a hundred may come before the first of them says anything. The rest is read off what is recorded
+anyway: an Admission stands before the instruments. It is told no client's name.
+
+Whoever was cut off comes back even when it is full, until a fifth more clients are here than the limit says. A
+conversation whose client is away does not count for them: whoever comes may be the one it waits for, and if not, it
+asks for little. Those who are turned away are counted for a minute: they would talk now, and what makes the service
+grow must know (serve_app/scaling.py).
 """
 
 from __future__ import annotations
@@ -42,7 +46,7 @@ class Limits:
     """Of one gateway; 0 conversations or avatars are no limit."""
 
     sessions: int = 0
-    """Conversations at once."""
+    """Conversations at once, with those that may begin on a socket that is open."""
     speaking: int = 0
     """Avatars that speak at once."""
     late: float = LATE_MOST
@@ -72,6 +76,10 @@ class Admission:
         """May be set anew at any time: those that are here stay."""
         self._now = now
         self._levels = {"avatar_sessions_active": 0.0, "avatar_sessions_speaking": 0.0}
+        self._here: set[object] = set()
+        """Clients that were let in and have not left."""
+        self._silent: set[object] = set()
+        """Those of them that have begun no conversation."""
         self._away: deque[float] = deque(maxlen=MOST_AWAY)
         """When each of those knocks is forgotten."""
         self._seconds: deque[list[int]] = deque(maxlen=WINDOW_S)
@@ -99,6 +107,11 @@ class Admission:
         return int(self._levels["avatar_sessions_active"])
 
     @property
+    def taken(self) -> int:
+        """Places that are taken: conversations, and clients that may begin one."""
+        return self.conversations + len(self._silent)
+
+    @property
     def turned_away(self) -> int:
         """Knocks of the last minute for which nobody was let in."""
         while self._away and self._away[0] <= self._now():
@@ -116,20 +129,40 @@ class Admission:
             self._away.append(self._now() + AWAY_S)
         return busy
 
+    def enter(self, client: object, *, back: bool = False) -> Busy | None:
+        """``knock``; who is let in has a place from now on, until ``left``."""
+        busy = self.knock(back=back)
+        if busy is None:
+            self._here.add(client)
+            self._silent.add(client)
+        return busy
+
+    def begun(self, client: object) -> None:
+        """Its conversation is recorded now, and takes its place."""
+        self._silent.discard(client)
+
+    def left(self, client: object) -> None:
+        """It is gone; a conversation that goes on without it keeps the place."""
+        self._here.discard(client)
+        self._silent.discard(client)
+
     def refusal(self, *, back: bool = False) -> Busy | None:
         """Why nobody may begin now; None lets somebody in. ``back``: it was here a moment ago."""
         room = ROOM_FOR_THOSE_BACK if back else 1.0
-        if self._full("avatar_sessions_active", self.limits.sessions * room):
+        if _full(len(self._here) if back else self.taken, self.limits.sessions * room):
             return Busy("every conversation that this service can hold is taken", RETRY_FULL_S)
-        if self._full("avatar_sessions_speaking", self.limits.speaking * room):
+        if _full(self._levels["avatar_sessions_speaking"], self.limits.speaking * room):
             return Busy("as many avatars speak as this service can draw", RETRY_LATE_S)
         if not back and self._levels["avatar_sessions_active"] > 0 and self._late():
             return Busy("this service cannot keep up at the moment", RETRY_LATE_S)
         return None
 
     async def refused(self, socket: WebSocket) -> bool:
-        """Turn a client away if it is full, each in the way that it can read; True if that was done."""
-        busy = self.knock(back=BACK in socket.query_params)
+        """Turn a client away if it is full, each in the way that it can read; True if that was done.
+
+        If not, it has a place until ``left``.
+        """
+        busy = self.enter(socket, back=BACK in socket.query_params)
         if busy is None:
             return False
         self.record("avatar_sessions_rejected_total", 1, {"reason": "busy"})
@@ -141,11 +174,12 @@ class Admission:
             await socket.send_denial_response(told)
         return True
 
-    def _full(self, name: str, most: float) -> bool:
-        return bool(most) and self._levels[name] >= most
-
     def _late(self) -> bool:
         since = self._now() - WINDOW_S
         newest = [second for second in self._seconds if second[0] >= since]
         sent, late = sum(second[1] for second in newest), sum(second[2] for second in newest)
         return sent >= LATE_LEAST and late > sent * self.limits.late
+
+
+def _full(taken: float, most: float) -> bool:
+    return bool(most) and taken >= most

@@ -59,7 +59,10 @@ def build_gateway(
             return
         if await house.admission.refused(socket):
             return
-        await Connection(socket, house, persona).serve()
+        try:
+            await Connection(socket, house, persona).serve()
+        finally:
+            house.admission.left(socket)
 
     @app.get("/personas")
     async def personas() -> JSONResponse:

@@ -90,11 +90,11 @@ class GatewayReplica:
             raise RuntimeError("the gateway's web server has ended") from self._serving.exception()
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """What Serve gives to our policies: open connections, conversations, and those turned away lately."""
+        """What Serve gives to our policies: open connections, places taken, and those turned away lately."""
         admission = self._house.admission
         return {
             "load": float(len(self._server.server_state.connections)) if self._server else 0.0,
-            PEOPLE: float(admission.conversations),
+            PEOPLE: float(admission.taken),
             TURNED_AWAY: float(admission.turned_away),
         }
 

@@ -295,7 +295,6 @@ class Connection:
         keeper = self._keeper = archive.keeper(self._id, header, epoch) if archive else None
         rest = partial(checkpoints.line, lambda: self._session, self._conduct, self._outgoing)
         log = self._log = resuming.Log(keeper, past, rest) if keeper and self._own else None
-
         turns = self._turns = self._house.turns(self._id)
 
         def seen(event: Event, commands: list[Command]) -> None:
@@ -320,6 +319,7 @@ class Connection:
         record = self._house.instruments.record
         record("avatar_sessions_total", 1, {})
         record("avatar_sessions_active", 1, {})
+        self._house.admission.begun(self._socket)
         for event in then:
             await session.happen(event)
         try:

@@ -11,7 +11,7 @@ import pytest
 
 from serve_app.groups import Storage
 from serve_app.keeper import Archive, Keeper, archive
-from serve_app.store import StaleEpoch, Store, StoreError
+from serve_app.store import Lease, StaleEpoch, Store, StoreError
 from streaming.commands import Remember, ReplyDelta, Show, StateChanged
 from streaming.events import Heard, Joined, Typed
 from streaming.journal import read
@@ -100,6 +100,18 @@ async def test_a_reply_can_be_read_from_where_it_was_first_shown(store: Store) -
     assert '"journal"' in await first(1), "what was stored together is read together"
 
 
+async def test_an_archive_knows_which_sessions_go_on_here(store: Store) -> None:
+    here = Archive(store, False, "gateway")
+    kept = here.keeper("sess_1", {})
+    await kept.remember(SAID)
+    assert here.here() == {"sess_1"}
+    again = here.keeper("sess_1", {}, await store.take_over("sess_1", "gateway"))
+    await kept.end()
+    assert here.here() == {"sess_1"}, "its client came back on another socket before the first was given up"
+    await again.end(over=False)
+    assert here.here() == set()
+
+
 async def test_lines_are_stored_by_themselves_soon(store: Store) -> None:
     kept = keeper(store, media=True)
     kept.journal(Joined(), [])
@@ -142,6 +154,22 @@ async def test_a_store_that_is_too_slow_is_not_waited_for_for_ever(
     with pytest.raises(StoreError, match="too slow"):
         kept.journal(Joined(), [])
     await kept.end()
+
+
+async def test_an_archive_that_closes_lets_a_statement_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_: object) -> list[Lease]:
+        begun.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        ended.set()
+        return []
+
+    monkeypatch.setattr(Store, "abandoned", slow)
+    async with archive(Storage.model_validate({"url": f"sqlite:///{tmp_path / 'avatar.db'}"}), "gateway"):
+        await begun.wait()
+    assert ended.is_set(), "one that is cut short leaves the thread of its connection behind"
 
 
 async def test_an_archive_keeps_what_the_settings_say(tmp_path: Path) -> None:

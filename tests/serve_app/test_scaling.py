@@ -208,6 +208,29 @@ def test_old_samples_are_forgotten() -> None:
     assert len(policy._kept) < 500
 
 
+def test_a_clock_that_is_put_back_holds_growth_up_for_seconds_and_not_for_an_hour() -> None:
+    service = Service(Policy("tts", each=10))
+    for at in range(4000, 4010):
+        service.second(at, {"load": {"a": 1.0}})
+    for at in range(400, 410):
+        service.second(at, {"load": {"a": 9.0}})
+    assert service.told == [(403, 2)]
+
+
+def test_a_clock_that_is_put_forward_or_a_controller_that_slept_gives_nobody_up() -> None:
+    service = Service(Policy("tts", each=10), replicas=3)
+    for at in range(100):
+        service.second(at, {"load": {"a": 16.0}})
+    service.second(9000, {"load": {"a": 0.0}})
+    assert service.told == [], "one quiet second is no hour of them"
+
+
+def test_what_a_gateway_said_by_a_clock_that_was_put_back_is_not_counted() -> None:
+    board = Board()
+    board.write(5.0, 4000.0)
+    assert board.read(400.0) == 0.0
+
+
 def test_an_unknown_deployment_is_our_mistake() -> None:
     with pytest.raises(KeyError):
         Policy("choir", each=1)

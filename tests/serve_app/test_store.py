@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.store import StaleEpoch, Store, StoreError
+from serve_app.store import Lease, StaleEpoch, Store, StoreError
 from streaming.commands import Remember
 from streaming.stages import Said
 from tests.serve_app.databases import postgres
@@ -95,6 +95,33 @@ class TestStore:
             await store.begin(NAME, "gateway 2", {})
         with pytest.raises(StaleEpoch, match="no session nobody"):
             await store.take_over("nobody", "gateway 2")
+
+    async def test_what_is_over_is_not_taken_over_and_stays_over(self, store: Store) -> None:
+        await store.end(NAME, await store.begin(NAME, "gateway 1", {}))
+        with pytest.raises(StaleEpoch, match="it is over"):
+            await store.take_over(NAME, "gateway 2")
+        stored = await store.conversation(NAME)
+        assert stored is not None
+        assert stored.summary.ended_ms is not None and stored.owner == "gateway 1"
+
+    async def test_a_lease_that_ran_out_is_claimed_as_it_was_seen_or_not_at_all(self, store: Store) -> None:
+        epoch = await store.begin(NAME, "gateway 1", {})
+        assert await store.abandoned(store.now_ms) == []
+        (seen,) = await store.abandoned(store.now_ms + 60_000)
+        assert (seen.session, seen.epoch) == (NAME, epoch)
+        await store.renew(NAME, epoch)
+        with pytest.raises(StaleEpoch, match="is not as it was seen"):
+            await store.claim(seen, "gateway 2")
+        (renewed,) = await store.abandoned(store.now_ms + 60_000)
+        newer = await store.take_over(NAME, "gateway 1")
+        with pytest.raises(StaleEpoch):
+            await store.claim(Lease(NAME, epoch, renewed.until_ms), "gateway 2")
+        (again,) = await store.abandoned(store.now_ms + 60_000)
+        assert await store.claim(again, "gateway 2") == newer + 1
+        await store.end(NAME, newer + 1)
+        with pytest.raises(StaleEpoch):
+            await store.claim(again, "gateway 3")
+        assert await store.abandoned(store.now_ms + 60_000) == []
 
     async def test_a_long_journal_is_read_in_pages(self, store: Store) -> None:
         epoch = await store.begin(NAME, "gateway", {})

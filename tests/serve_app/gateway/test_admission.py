@@ -20,6 +20,7 @@ from serve_app.instruments import Instruments
 from streaming.pace import Pace
 from streaming.session import Driving, Stages
 from tests.serve_app.gateway.live import serving
+from tests.serve_app.gateway.test_realtime import until, write
 from tests.stubs import AVATAR, Ears, Echo, Hum, Mask, Scribe
 
 FULL = "every conversation that this service can hold is taken; try again in 15 s"
@@ -63,12 +64,55 @@ def test_avatars_that_speak_count_by_themselves() -> None:
     assert refusal and refusal.sentence == "as many avatars speak as this service can draw; try again in 10 s"
 
 
+def talks(door: Admission, client: str, *, back: bool = False) -> bool:
+    """Let in a client that begins a conversation; False if it was turned away."""
+    if door.enter(client, back=back):
+        return False
+    door.record("avatar_sessions_active", 1, {})
+    door.begun(client)
+    return True
+
+
+def test_whoever_connects_has_a_place_before_saying_anything() -> None:
+    door = admission(sessions=2)
+    assert door.enter("one") is None and door.enter("two") is None
+    assert door.enter("three") and (door.conversations, door.taken) == (0, 2)
+    door.left("two")
+    assert door.enter("three") is None
+
+
+def test_a_conversation_takes_the_place_of_its_socket_and_no_second_one() -> None:
+    door = admission(sessions=2)
+    assert talks(door, "one") and (door.conversations, door.taken) == (1, 1)
+    assert talks(door, "two") and not talks(door, "three")
+    door.record("avatar_sessions_active", -1, {})
+    door.left("two")
+    assert (door.conversations, door.taken) == (1, 1) and talks(door, "three")
+
+
 def test_whoever_was_cut_off_finds_a_place_where_a_new_one_does_not() -> None:
     door = admission(sessions=10)
-    door.record("avatar_sessions_active", 11, {})
-    assert door.refusal() and door.refusal(back=True) is None
-    door.record("avatar_sessions_active", 1, {})
+    assert all(talks(door, f"client {k}") for k in range(10))
+    assert door.refusal() and talks(door, "cut off", back=True) and talks(door, "cut off too", back=True)
     assert door.refusal(back=True), "a fifth over the limit is the end"
+
+
+def test_of_all_whom_another_gateway_lost_a_fifth_over_the_limit_is_let_in_though_they_come_at_once() -> None:
+    door = admission(sessions=10)
+    assert all(talks(door, f"client {k}") for k in range(10))
+    waiting = [f"cut off {k}" for k in range(10)]
+    assert [client for client in waiting if door.enter(client, back=True) is None] == waiting[:2]
+    assert (door.conversations, door.taken) == (10, 12)
+
+
+def test_those_who_are_waited_for_find_their_places_and_a_new_one_does_not() -> None:
+    door = admission(sessions=10)
+    clients = [f"client {k}" for k in range(10)]
+    assert all(talks(door, client) for client in clients)
+    for client in clients:
+        door.left(client)  # their conversations go on without them
+    assert door.refusal()
+    assert all(door.enter(f"{client} again", back=True) is None for client in clients)
 
 
 def test_knocks_in_vain_are_counted_for_a_minute_and_questions_are_not() -> None:
@@ -174,6 +218,22 @@ def test_a_client_that_was_cut_off_says_so_and_is_let_in() -> None:
     with TestClient(build_gateway(house(door), lambda _: None), base_url="http://127.0.0.1:8080") as client:
         with opened(client, [SUBPROTOCOL], "?back=1") as socket:
             assert socket.receive_json()["type"] == "session.created"
+
+
+def test_who_waits_in_silence_keeps_its_place_and_who_talks_has_one_and_not_two() -> None:
+    stock = ["realtime"]
+    door = admission(sessions=2)
+    with TestClient(build_gateway(house(door), lambda _: None), base_url="http://127.0.0.1:8080") as client:
+        with opened(client, stock) as silent, opened(client, stock) as talking:
+            write(talking, "hi")
+            until(talking, "response.done")
+            assert (door.conversations, door.taken) == (1, 2)
+            with pytest.raises(WebSocketDenialResponse), opened(client, stock):
+                pass
+            write(silent, "I am still here")
+            until(silent, "response.done")
+            assert (door.conversations, door.taken) == (2, 2)
+        assert any(client.get("/healthz") and not door.taken for _ in range(1000)), "a conversation ends by and by"
 
 
 async def test_the_sdk_tells_it_in_one_sentence() -> None:
