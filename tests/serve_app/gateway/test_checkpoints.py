@@ -28,6 +28,7 @@ from tests.streaming.stories import drawn, spoken
 from tests.stubs import AVATAR
 
 TURNS = 12
+DUE = checkpoints.due
 LOUD = {"type": "session.update", "session": {"instructions": "Be loud."}}
 NOTE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "By the way."}]}
 THERE = 10**9
@@ -179,6 +180,7 @@ def test_it_begins_there_and_has_the_same(talk: Talk, share: float, unheard: int
 
 def test_together_they_are_no_longer_than_all_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 1)
+    monkeypatch.setattr(checkpoints, "due", DUE)
     notes = Talk().keeper.notes
     *lengths, _ = [len(line) for line in notes if marked(line)]
     assert 0 < sum(lengths) <= sum(len(line) for line in notes if not marked(line))
