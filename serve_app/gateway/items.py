@@ -92,6 +92,8 @@ class Items:
         self._order = [name for name, _, _ in kept["items"]]
         self._own = {name: own for name, own, _ in kept["items"]}
         self._items = {name: item for name, _, item in kept["items"]}
+        self._sizes = {name: len(json.dumps(item)) for name, item in self._items.items()}
+        self._size = sum(self._sizes.values())
         self._count, self.unnamed = kept["count"], kept["unnamed"]
 
     def drop(self, name: str) -> None:

@@ -253,9 +253,9 @@ class Connection:
         self._joined = up.asked  # else it is greeted yet
         self._outbox.put(Missed((resuming.resumed(hello, taken, conduct), *up.missed)))
         session = self._begin(up.conversation, header=taken.stored.header, epoch=taken.epoch, past=up.past)
-        await session.happen(up.rejoined)  # before whatever its client says next
         for order in self._log.taken_up(hello.last_seq, up) if self._log else ():
             self._outbox.owe(order)
+        await session.happen(up.rejoined)  # before whatever its client says next
         session.drive(conduct.driving(house.driving))
 
     async def _agree(self, message: str | bytes = b"") -> None:

@@ -404,8 +404,13 @@ def test_a_conversation_that_holds_too_much_takes_more_once_something_is_deleted
         for _ in range(50):
             client.sends(f"{ITEM}.create", item=gave)
     assert full.value.code == "too_many_items"
-    client.sends(f"{ITEM}.delete", item_id="item_in_1")
-    client.sends(f"{ITEM}.create", item=gave)
+    elsewhere = Client()
+    elsewhere.conduct.items.recall(client.conduct.items.kept())
+    for one in (client, elsewhere):
+        with pytest.raises(ClientError, match="delete what is old first"):
+            one.sends(f"{ITEM}.create", item=gave)
+        one.sends(f"{ITEM}.delete", item_id="item_in_1")
+        one.sends(f"{ITEM}.create", item=gave)
 
 
 def test_there_is_an_end_to_the_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
