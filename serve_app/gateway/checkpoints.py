@@ -19,6 +19,8 @@ from streaming.session import Session
 
 EVERY = 100_000
 """Characters that are noted before another one is worth while: some seven replies."""
+CHOSEN_MOST = 100_000
+"""Characters of what the client chose, over which there are none any more: each would hold all of it."""
 _BEGINS = '{"checkpoint":'
 
 

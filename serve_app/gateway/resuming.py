@@ -129,7 +129,8 @@ class Log:
             self._note({"sent": number, "seq": seq})
         elif isinstance(order, Show) and isinstance(order.message, Audio) and order.message.words:
             self._note({"words": encode(order.message, media=False), "seq": seq})
-        if self._since >= self._until and not self._numbers and not self._said:
+        some = self._since >= self._until and sum(map(len, self._chosen)) <= checkpoints.CHOSEN_MOST
+        if some and not self._numbers and not self._said:
             more = {"chosen": self._chosen, "next": self._next, "received": self._received}
             if line := self._line(more):
                 self._keeper.note(line)

@@ -165,6 +165,12 @@ def test_a_checkpoint_follows_each_reply_and_each_lull(talk: Talk) -> None:
     assert sum(map(marked, talk.keeper.notes)) >= TURNS
 
 
+def test_there_is_none_for_who_chooses_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "CHOSEN_MOST", len(json.dumps(LOUD)))
+    marks = [json.loads(line) for line in Talk().keeper.notes if marked(line)]
+    assert marks and all(len(line["chosen"]) <= 1 for line in marks)
+
+
 @pytest.mark.parametrize("unheard", [0, 1, 3, 40])
 @pytest.mark.parametrize("share", [0.1, 0.37, 0.5, 0.73, 0.9, 1.0])
 def test_it_begins_there_and_has_the_same(talk: Talk, share: float, unheard: int) -> None:
