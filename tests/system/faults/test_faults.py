@@ -269,7 +269,7 @@ async def test_the_head_is_lost_and_comes_back(
     await broken(house, people, ledger, "the head node, kept in Redis", lost)
     await asyncio.to_thread(house.nodes.start_head)
     at = house.ready("tts")[:1]
-    await broken(house, people, ledger, "stage, one of two", lambda: killed(at))
+    await broken(house, people, ledger, "stage, one of two, when the head is back", lambda: killed(at))
 
 
 async def test_without_redis_the_service_is_started_anew(
