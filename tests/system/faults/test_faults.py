@@ -25,7 +25,7 @@ from serve_app.ports import free_port
 from tests.serve_app.databases import postgres
 from tests.system.faults import stages
 from tests.system.faults.ledger import Ledger
-from tests.system.faults.nodes import ROOT, Nodes, alive, kill, short_folder, wait_until
+from tests.system.faults.nodes import ROOT, Nodes, alive, family, kill, short_folder, wait_until
 from tests.system.faults.people import Person, talking, until
 
 __all__ = ["postgres"]
@@ -249,13 +249,16 @@ async def test_a_gateway_is_replaced(house: House, people: list[Person], ledger:
 
 
 async def test_a_worker_node_is_lost(house: House, people: list[Person], ledger: Ledger, kill_no: int) -> None:
+    await asyncio.to_thread(wait_until, house.whole, SETTLED_S, "the service before a fault")
     node = house.nodes.workers[kill_no % 2]
+    both = set(house.ready("gateway")) <= set(family(node.pid))
 
     async def lost() -> None:
         house.nodes.kill_worker(node)
 
     try:
-        await broken(house, people, ledger, "a worker node", lost, less=True)
+        kind = "a worker node" + (" with both gateways" if both else "")
+        await broken(house, people, ledger, kind, lost, less=True)
     finally:
         house.nodes.add_worker()
 
