@@ -140,7 +140,7 @@ class Fleet:
         self._now = 0.0
         self._events: list[tuple[float, int, Any, tuple[Any, ...]]] = []
         self._count = 0
-        self._machines: set[_Machine] = set()
+        self._machines: dict[_Machine, None] = {}  # in the order in which they came: the same seed, the same day
         self._open: list[_Machine] = []
         self._doors: list[_Door] = []
         self._in: dict[int, _Door] = {}
@@ -307,7 +307,7 @@ class Fleet:
 
     def _order(self, after: float) -> None:
         machine = _Machine()
-        self._machines.add(machine)
+        self._machines[machine] = None
         self._plan(after, self._ready, machine)
 
     def _ready(self, machine: _Machine) -> None:
@@ -325,7 +325,7 @@ class Fleet:
 
     def _end(self, machine: _Machine) -> None:
         """Its people go on at others: every call says all that it needs."""
-        self._machines.discard(machine)
+        self._machines.pop(machine, None)
         if machine.open:
             self._open.remove(machine)
         for person in sorted(machine.people):
