@@ -24,6 +24,7 @@ from streaming.media import FRAME
 from streaming.pace import Pace
 from streaming.recalling import checkpoint
 from streaming.session import ClientOrder, Session
+from tests.serve_app.gateway.notes import Lines
 from tests.streaming.stories import drawn, spoken
 from tests.stubs import AVATAR
 
@@ -33,16 +34,6 @@ LOUD = {"type": "session.update", "session": {"instructions": "Be loud."}}
 NOTE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "By the way."}]}
 THERE = 10**9
 """More sound and pictures than any reply has: the client has all of it."""
-
-
-class Lines:
-    """A keeper that only takes down."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.notes.append(line)
 
 
 class Talk:

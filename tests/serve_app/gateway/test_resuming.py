@@ -34,6 +34,7 @@ from streaming.session import Driving, Stages
 from streaming.stages import History, Phone, Spoken, TextDelta, Tool, Word
 from tests.serve_app.databases import postgres
 from tests.serve_app.gateway.live import serving
+from tests.serve_app.gateway.notes import Lines
 from tests.stubs import AVATAR, Ears, Mask, Scribe
 
 __all__ = ["postgres"]
@@ -334,16 +335,6 @@ async def test_without_a_store_nothing_can_be_taken_up() -> None:
             assert "resume_token" not in client.session["avatar"]
             client.session["avatar"]["resume_token"] = "x"
             assert "store.keep" in (await client.hello(socket))["error"]["message"]
-
-
-class Lines:
-    """A keeper that only takes down."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.notes.append(line)
 
 
 @pytest.mark.parametrize(

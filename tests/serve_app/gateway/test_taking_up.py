@@ -28,20 +28,11 @@ from streaming.media import unpack
 from streaming.pace import Pace
 from streaming.session import ClientOrder
 from streaming.stages import Phone, Word
+from tests.serve_app.gateway.notes import Lines
 from tests.stubs import AVATAR
 
 SOUND = b"\1\0" * 2400
 APART = {"conversation": "none", "output_modalities": ["text"]}
-
-
-class Lines:
-    """A keeper that only takes down."""
-
-    def __init__(self, notes: list[str]) -> None:
-        self.notes = notes
-
-    def note(self, line: str) -> None:
-        self.notes.append(line)
 
 
 class Owner:
