@@ -55,7 +55,7 @@ from streaming.events import (
 )
 from streaming.media import FRAME, frames_for
 from streaming.pace import Pace
-from streaming.recalling import Recalling, note
+from streaming.recalling import Recalling, checkpoint, note
 from streaming.stages import Phone, Said, ToolCall, Word
 from tests.streaming.stories import MS, drawn, pcm, shown, spoken
 
@@ -408,3 +408,33 @@ def test_an_aside_does_not_disturb_what_is_taken_up_again() -> None:
     aside = Requested(silent=True, history=(), apart=True)
     _, again = recalled([*speaking(), aside, aside, ReplyText(-1, "No."), ReplyEnded(-1), Stopped(-2)])
     assert again.state == "speaking" and again.history == (Said("user", "hi", 1),)
+
+
+# ---- from a checkpoint on ----------------------------------------------------------------------------------------
+
+
+def after_a_reply() -> Conversation:
+    """Somebody heard an answer out, and agreed on another pace."""
+    talk = told(0, set()).talk
+    talk.on(Agreed(answers=True, pace=Pace(end_of_turn=4_000)))
+    return talk
+
+
+def test_who_begins_at_a_checkpoint_knows_what_was_said_and_agreed() -> None:
+    talk = after_a_reply()
+    recalling = Recalling("story", Conversation("story").settings())
+    recalling.take(json.loads(json.dumps({"checkpoint": checkpoint(talk)})))
+    again = recalling.conversation()
+    assert recalling.asked and not recalling.replying
+    assert (again.turn, again.history) == (talk.turn, talk.history)
+    assert again.settings()["pace"] == talk.settings()["pace"] != Conversation("story").settings()["pace"]
+    for event in (Typed("And then?"), ReplyText(2, "That was all. "), ReplyEnded(2)):
+        assert again.on(event) == talk.on(event)
+
+
+@pytest.mark.parametrize("event", [Typed("And then?"), SpeechStarted(0)])
+def test_while_somebody_has_the_turn_nothing_is_written_down(event: Event) -> None:
+    talk = after_a_reply()
+    assert checkpoint(talk)
+    talk.on(event)
+    assert checkpoint(talk) is None

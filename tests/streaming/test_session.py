@@ -149,11 +149,11 @@ async def test_an_item_that_is_taken_out_is_stored_no_more() -> None:
 
 
 async def test_a_session_is_at_rest_only_when_what_was_said_is_stored_too() -> None:
-    room, rests = Room(), list[bool]()
+    room, rests = Room(), list[tuple[bool, object]]()
 
     class Slow:
         async def remember(self, item: Said, after: str | None) -> None:
-            rests.append(room.session.resting)
+            rests.append((room.session.resting, room.session.checkpoint()))
             await room.session.happen(Left())
 
         async def forget(self, name: str) -> None:
@@ -163,7 +163,9 @@ async def test_a_session_is_at_rest_only_when_what_was_said_is_stored_too() -> N
     assert room.session.resting
     await room.session.happen(Added(Said("user", "I play the flute.", 1, id="a")))
     await room.session.run(nothing())
-    assert rests == [False] and room.session.settled
+    assert rests == [(False, None)] and room.session.settled
+    kept = room.session.checkpoint()
+    assert kept and [said["text"] for said in kept["history"]] == ["I play the flute."]
 
 
 async def test_where_nothing_is_stored_nothing_needs_to_be_erased() -> None:
