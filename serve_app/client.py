@@ -32,6 +32,7 @@ from serve_app.units import BadMessage, End, Hold, Reader, Told, Trouble
 from streaming.media import MIC_RATE, SAMPLE_BYTES, Flag, Kind, Unit, pack, samples
 
 SUBPROTOCOL = "realtime-avatar.v1"
+PATH = "/v1/realtime"
 REPORT_S = 0.25
 """Seconds between two reports of the playhead."""
 
@@ -365,8 +366,9 @@ async def _socket(url: str, api_key: str | None) -> ClientConnection:
     except InvalidStatus as refused:
         response = refused.response
         said = _sentence(bytes(response.body or b"")) or response.reason_phrase
+        elsewhere = "" if PATH in url else f"; conversations are at {PATH}, is it missing in the address?"
         raise AvatarError(
-            f"{url} refuses the connection ({response.status_code}): {said}", response.status_code
+            f"{url} refuses the connection ({response.status_code}): {said}{elsewhere}", response.status_code
         ) from None
     except InvalidHandshake as error:
         raise AvatarError(f"{url} is no WebSocket: {error}") from None

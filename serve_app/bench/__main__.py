@@ -32,6 +32,7 @@ from serve_app.bench.silence import silence
 from serve_app.bench.simulator import simulator
 from serve_app.bench.table import Result, write_section
 from serve_app.bench.vocoder import vocoder
+from serve_app.bench.wire import wire
 from serve_app.settings import Settings, load
 from streaming.session import Stages
 
@@ -88,6 +89,7 @@ MEASURES: Mapping[str, Callable[[Given], Result | Awaitable[Result]]] = {
     "vocoder": lambda given: vocoder(quick=given.quick),
     "roundtrip": lambda given: round_trip.roundtrip(quick=given.quick),
     "latency": lambda given: latency(given.stages, given.settings, quick=given.quick),
+    "wire": lambda given: wire(given.stages, given.settings, quick=given.quick),
     "costs": lambda given: costs(given.stages, quick=given.quick),
     "barge": lambda given: barge(given.stages, given.settings, given.people, quick=given.quick),
     "silence": lambda given: silence(given.stages, given.settings, given.people, quick=given.quick),

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from serve_app.bench.questions import ask_with
 from serve_app.bench.table import Bar, Result
@@ -39,17 +40,25 @@ class Service:
 
 @asynccontextmanager
 async def running(*arguments: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Service]:
-    """`avatar run` in a process of its own, with these variables beside ours.
+    """`avatar run` in a process of its own, with these variables beside ours, and a store that is thrown away.
 
     Raises UserError with its last words if it does not become ready.
     """
+    with TemporaryDirectory(prefix="avatar-bench-") as kept:
+        # The keys and the conversations of whoever measures are left alone.
+        ours = {"AVATAR_DOOR__KEYS": os.devnull, "AVATAR_STORE__URL": f"sqlite:///{kept}/avatar.db"}
+        async with _process(*arguments, settings={**ours, **(settings or {})}) as service:
+            yield service
+
+
+@asynccontextmanager
+async def _process(*arguments: str, settings: Mapping[str, str]) -> AsyncIterator[Service]:
     begun = time.monotonic()
     run = "from serve_app.cli import main; raise SystemExit(main())"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", run, "run", "--port", str(free_port()), *arguments),
         stderr=asyncio.subprocess.PIPE,
-        # The keys of whoever measures are not asked for.
-        env={**os.environ, "AVATAR_DOOR__KEYS": os.devnull, **(settings or {})},
+        env={**os.environ, **settings},
     )
     assert process.stderr is not None
     said = ""

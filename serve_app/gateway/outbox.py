@@ -17,6 +17,11 @@ from streaming.session import ClientOrder
 OUTBOX = 600
 """Orders that may wait: about 10 s of one reply's sound and pictures, ten times the send lead."""
 
+TOGETHER = 50
+"""Orders that are taken at once, at most..."""
+MEDIA_TOGETHER = 5
+"""...and how many of them have sound or pictures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:
@@ -48,7 +53,7 @@ class Outbox:
         if isinstance(order, Hold):
             self._waiting.appendleft(order)
         elif isinstance(order, Cancel):
-            self._waiting = deque(kept for kept in self._waiting if not _media_of(kept, order.turn))
+            self._waiting = deque(kept for kept in self._waiting if not _is_media(kept, order.turn))
             self._waiting.appendleft(order)
         else:
             self._waiting.append(order)
@@ -61,20 +66,31 @@ class Outbox:
         self._size += 1
         self.put(order)
 
-    async def take(self) -> ClientOrder | Told | Missed:
-        """The next one; waits for it."""
+    async def take(self) -> list[ClientOrder | Told | Missed]:
+        """What waits, in order; waits for something.
+
+        What is taken together is stored together: a text of forty pieces must not hold its sound back until the store
+        has answered forty times. Of the media it is little, so that an interruption finds all the rest still here.
+        """
         while not self._waiting:
             self._asked = True
             self._news.clear()
             await self._news.wait()
         self._asked = False
-        return self._waiting.popleft()
+        taken, media = list[ClientOrder | Told | Missed](), 0
+        while self._waiting and len(taken) < TOGETHER and media < MEDIA_TOGETHER:
+            taken.append(self._waiting.popleft())
+            media += _is_media(taken[-1])
+        return taken
 
     @property
     def done(self) -> bool:
-        """True if nothing waits, and whoever takes has done with the last one: it asked for the next."""
+        """True if nothing waits, and whoever takes has done with what it took: it asked for more."""
         return self._asked and not self._waiting
 
 
-def _media_of(order: ClientOrder | Told | Missed, turn: int) -> bool:
-    return isinstance(order, Show) and isinstance(order.message, Audio | Frames | Kept) and order.message.turn == turn
+def _is_media(order: ClientOrder | Told | Missed, turn: int | None = None) -> bool:
+    """Whether it has sound or pictures, and of that reply."""
+    if not isinstance(order, Show) or not isinstance(order.message, Audio | Frames | Kept):
+        return False
+    return turn is None or order.message.turn == turn

@@ -370,9 +370,9 @@ class Connection:
     async def _write(self) -> None:
         try:
             while True:
-                order = await self._outbox.take()
-                await self._send(self._messages(order))
-                if isinstance(order, HangUp):
+                orders = await self._outbox.take()
+                await self._send([message for order in orders for message in self._messages(order)])
+                if any(isinstance(order, HangUp) for order in orders):
                     return
                 # Sending does not yield while the buffer has room; a burst would starve the reader.
                 await asyncio.sleep(0)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from serve_app.gateway.outbox import Outbox, OutboxFull
-from streaming.commands import Audio, Cancel, Hold, ReplyDelta, Show
+from serve_app.gateway.outbox import MEDIA_TOGETHER, TOGETHER, Outbox, OutboxFull
+from streaming.commands import Audio, Cancel, Frames, Hold, ReplyDelta, Show
 
 HELLO = ("session.created", {"session": {}})
 
@@ -16,7 +16,24 @@ async def test_order_is_kept() -> None:
     outbox = Outbox()
     outbox.put(HELLO)
     outbox.put(Show(ReplyDelta(1, "a")))
-    assert [await outbox.take(), await outbox.take()] == [HELLO, Show(ReplyDelta(1, "a"))]
+    assert await outbox.take() == [HELLO, Show(ReplyDelta(1, "a"))]
+
+
+async def test_much_text_is_taken_together_but_little_sound() -> None:
+    outbox = Outbox()
+    texts = [Show(ReplyDelta(1, word)) for word in "a b c d e f".split()]
+    media = [Show(Audio(1, 0, b"")), Show(Frames(1, ()))] * MEDIA_TOGETHER
+    for order in (*texts, *media, HELLO):
+        outbox.put(order)
+    taken = [await outbox.take() for _ in range(3)]
+    assert taken == [[*texts, *media[:MEDIA_TOGETHER]], media[MEDIA_TOGETHER:], [HELLO]]
+
+
+async def test_no_more_is_taken_at_once_than_can_be_sent_at_once() -> None:
+    outbox = Outbox()
+    for _ in range(TOGETHER + 1):
+        outbox.put(HELLO)
+    assert [len(await outbox.take()), len(await outbox.take())] == [TOGETHER, 1]
 
 
 async def test_an_interruption_overtakes_and_takes_the_stale_media_with_it() -> None:
@@ -25,19 +42,14 @@ async def test_an_interruption_overtakes_and_takes_the_stale_media_with_it() -> 
     outbox.put(Show(ReplyDelta(1, "a")))
     outbox.put(Show(Audio(2, 0, b"")))
     outbox.put(Cancel(1))
-    assert [await outbox.take() for _ in range(3)] == [
-        Cancel(1),
-        Show(ReplyDelta(1, "a")),
-        Show(Audio(2, 0, b"")),
-    ]
+    assert await outbox.take() == [Cancel(1), Show(ReplyDelta(1, "a")), Show(Audio(2, 0, b""))]
 
 
 async def test_a_hold_overtakes_and_leaves_the_media_for_later() -> None:
     outbox = Outbox()
     outbox.put(Show(Audio(1, 0, b"")))
     outbox.put(Hold(1))
-    assert await outbox.take() == Hold(1)
-    assert len(outbox) == 1
+    assert await outbox.take() == [Hold(1), Show(Audio(1, 0, b""))]
 
 
 async def test_the_taker_waits_for_news() -> None:
@@ -46,7 +58,7 @@ async def test_the_taker_waits_for_news() -> None:
     await asyncio.sleep(0)
     assert not taker.done()
     outbox.put(HELLO)
-    assert await taker == HELLO
+    assert await taker == [HELLO]
 
 
 def test_a_client_that_does_not_read_is_found_out() -> None:
