@@ -33,6 +33,7 @@ from streaming.media import MIC_RATE, SAMPLE_BYTES, Flag, Kind, Unit, pack, samp
 
 SUBPROTOCOL = "realtime-avatar.v1"
 PATH = "/v1/realtime"
+"""Where a service has its conversations."""
 REPORT_S = 0.25
 """Seconds between two reports of the playhead."""
 

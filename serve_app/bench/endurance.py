@@ -20,6 +20,7 @@ from serve_app.bench.questions import SHORT, Question, ask_with
 from serve_app.bench.service import Service, running
 from serve_app.bench.simulator import STAND_INS
 from serve_app.bench.table import Bar, Result
+from serve_app.client import PATH
 from serve_app.errors import UserError
 from serve_app.loading.caller import Manner, Pattern
 from serve_app.loading.crowd import load
@@ -71,7 +72,7 @@ def _quiet(service: Service, at_s: float) -> Quiet:
     outside = looked(service.pid)
     if outside is None:
         raise UserError("this machine does not say how a process stands (no /proc); endurance is measured on Linux")
-    address = service.url.replace("ws", "http", 1).removesuffix("/v1/realtime")
+    address = service.url.replace("ws", "http", 1).removesuffix(PATH)
     with urlopen(f"{address}/debug/counts", timeout=10) as answer:
         inside = json.load(answer)
     tasks = sum(inside["tasks"].values())

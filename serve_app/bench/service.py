@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from serve_app.bench.questions import ask_with
 from serve_app.bench.table import Bar, Result
-from serve_app.client import connect
+from serve_app.client import PATH, connect
 from serve_app.errors import UserError
 from serve_app.ports import free_port
 from serve_app.units import End, Sound, State
@@ -70,7 +70,7 @@ async def _process(*arguments: str, settings: Mapping[str, str]) -> AsyncIterato
                     raise UserError(f"the service ended before it was ready: {said.strip().splitlines()[-1:]}")
                 said = line
         drain = asyncio.create_task(process.stderr.read())
-        url = found[1].replace("http", "ws", 1) + "/v1/realtime"
+        url = found[1].replace("http", "ws", 1) + PATH
         yield Service(process.pid, url, time.monotonic() - begun)
         drain.cancel()
     finally:

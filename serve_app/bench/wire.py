@@ -1,8 +1,8 @@
 """What a socket, the gateway and the store add to the engines' own time, as a person at the other end notices it.
 
-The same questions are asked three times in one run: of a conversation in this process, which has neither; of a service
-that keeps nothing; and of one that stores what it says before it says it. In all of them one person speaks, with the
-same engines, and the built-in guide, which has its whole answer at once: nobody makes a gateway tell more in less time.
+Out of the same questions one person asks in three places in one run: a conversation in this process, which has
+neither; a service that keeps nothing; and one that stores what it says before it says it. The engines are the same. The
+built-in guide has its whole answer at once, so that a gateway has much to tell before the first sound.
 """
 
 from __future__ import annotations
@@ -28,28 +28,35 @@ MOST_MS = 80.0
 """As for Ray Serve: nobody notices it."""
 
 
+HEADER = ("ms after the last voiced sample", "p50", "p95", "max", "answers")
+Waits = tuple[list[float], list[float]]
+"""Milliseconds to the first sound, and to the first picture, of each answer."""
+
+
 async def wire(stages: Stages, settings: Settings, *, quick: bool = False) -> Result:
-    """The table."""
+    """The table. Raises RuntimeError if a question failed."""
     questions = (await ask_with(stages.voice, SHORT))[: 3 if quick else 10]
     eye = await look(stages)
     here = [await answer_to(question, stages, settings, eye) for question in questions]
-    rows = [("in process: first audio", *spread([timing.first_audio for timing in here]), str(len(here)))]
-    rows.append(("in process: first frame", *spread([timing.first_frame for timing in here]), str(len(here))))
-    before = float(np.median([timing.first_frame for timing in here]))
-    bars: list[Bar] = []
+    found: dict[str, Waits] = {
+        "in process": ([timing.first_audio for timing in here], [timing.first_frame for timing in here])
+    }
     for name, keep in KEPT.items():
-        audio, frame = await _over(questions, keep, 20.0 if quick else RUN_S)
-        rows.append((f"{name}: first audio", *spread(audio), str(len(audio))))
-        rows.append((f"{name}: first frame", *spread(frame), str(len(frame))))
-        bars.append(Bar(f"added to the first picture, p50, {name}", float(np.median(frame)) - before, MOST_MS, "ms"))
+        found[name] = await _over(questions, keep, 20.0 if quick else RUN_S)
+    rows = [
+        (f"{name}: {what}", *spread(waits), str(len(waits)))
+        for name, both in found.items()
+        for what, waits in zip(("first audio", "first frame"), both, strict=True)
+    ]
+    first = {name: float(np.median(frame)) for name, (_, frame) in found.items()}
+    bars = [
+        Bar(f"added to the first picture, p50, {name}", first[name] - first["in process"], MOST_MS, "ms")
+        for name in KEPT
+    ]
     return Result("wire", HEADER, tuple(rows), tuple(bars))
 
 
-HEADER = ("ms after the last voiced sample", "p50", "p95", "max", "answers")
-
-
-async def _over(questions: Sequence[Question], keep: str, seconds: float) -> tuple[list[float], list[float]]:
-    """Milliseconds to the first sound and to the first picture. Raises RuntimeError if a question failed."""
+async def _over(questions: Sequence[Question], keep: str, seconds: float) -> Waits:
     async with running("--local", "--profile", "cpu", settings={"AVATAR_STORE__KEEP": keep}) as service:
         tally = await crowd(service.url, None, questions, Manner(1, seconds, rest_s=REST_S))
     if tally.failures or not tally.frame_s:

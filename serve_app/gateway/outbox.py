@@ -20,7 +20,7 @@ OUTBOX = 600
 TOGETHER = 50
 """Orders that are taken at once, at most..."""
 MEDIA_TOGETHER = 5
-"""...and how many of them have sound or pictures."""
+"""...and how many of them have sound or pictures: of those an interruption should find most still waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Outbox:
         """What waits, in order; waits for something.
 
         What is taken together is stored together: a text of forty pieces must not hold its sound back until the store
-        has answered forty times. Of the media it is little, so that an interruption finds all the rest still here.
+        has answered forty times.
         """
         while not self._waiting:
             self._asked = True
@@ -90,7 +90,7 @@ class Outbox:
 
 
 def _is_media(order: ClientOrder | Told | Missed, turn: int | None = None) -> bool:
-    """Whether it has sound or pictures, and of that reply."""
+    """Whether it has sound or pictures, and of that reply if one is named."""
     if not isinstance(order, Show) or not isinstance(order.message, Audio | Frames | Kept):
         return False
     return turn is None or order.message.turn == turn

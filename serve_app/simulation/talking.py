@@ -20,7 +20,8 @@ STALLED = 0.01
 """...and the share of speech for which sound and picture had to wait."""
 
 GATEWAY = 1 / 41
-"""Cores for a session in the gateway, listener included (docs/performance.md)."""
+"""Cores for a session in the gateway, listener included. Runs of other hours found 28 to 43 of them to a core
+(docs/performance.md)."""
 
 SECONDS, WARM_S = 120.0, 20.0
 """Simulated time, and what of it does not count, because everybody begins at once."""

@@ -31,7 +31,7 @@ from streaming.media import FRAME, Kind, unpack
 from streaming.pace import Pace
 from streaming.recalling import Recalling
 from streaming.session import Driving, Stages
-from streaming.stages import History, Phone, Spoken, TextDelta, Tool, Word
+from streaming.stages import History, Phone, Responder, Spoken, TextDelta, Tool, Word
 from tests.serve_app.databases import postgres
 from tests.serve_app.gateway.live import serving
 from tests.serve_app.gateway.notes import Lines
@@ -140,11 +140,13 @@ class Client:
 
 
 @asynccontextmanager
-async def gateways(folder: Path, count: int = 2, address: str = "") -> AsyncIterator[list[str]]:
+async def gateways(
+    folder: Path, count: int = 2, address: str = "", *, store: Store | None = None, writer: Responder | None = None
+) -> AsyncIterator[list[str]]:
     """So many gateways over one store."""
-    store = Store(address or f"sqlite:///{folder / 'avatar.db'}")
+    store = store or Store(address or f"sqlite:///{folder / 'avatar.db'}")
     await store.open()
-    stages = Stages(Ears(), Scribe(), Writer(), Reader(), Mask(), AVATAR)
+    stages = Stages(Ears(), Scribe(), writer or Writer(), Reader(), Mask(), AVATAR)
     archives = [Archive(store, False, f"gateway {k}") for k in range(count)]
     urls: list[str] = []
     servers = [serving(build_gateway(House(stages, Pace(), Driving(), archive=a), lambda _: None)) for a in archives]

@@ -7,20 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from serve_app.gateway.app import build_gateway
-from serve_app.gateway.house import House
-from serve_app.keeper import Archive
 from serve_app.store import Store
-from streaming.pace import Pace
-from streaming.session import Driving, Stages
 from streaming.stages import History, TextDelta, Tool
-from tests.serve_app.gateway.live import serving
-from tests.serve_app.gateway.test_resuming import Client, Reader
-from tests.stubs import AVATAR, Ears, Mask, Scribe
+from tests.serve_app.gateway.test_resuming import Client, gateways
 
 WORDS = [f"Word {k}. " for k in range(40)]
 FEW = 10
-"""Times that the store may be waited for: for what it was busy with, the text, and the first sound."""
+"""Times that something may be stored until the first sound; one for each word would be forty."""
 
 
 class Busy(Store):
@@ -54,11 +47,7 @@ class Prepared:
 
 async def test_a_long_text_does_not_hold_its_sound_back_word_by_word(tmp_path: Path) -> None:
     store = Busy(f"sqlite:///{tmp_path / 'avatar.db'}")
-    await store.open()
-    stages = Stages(Ears(), Scribe(), Prepared(store), Reader(), Mask(), AVATAR)
-    archive = Archive(store, False, "gateway")
-    house = House(stages, Pace(), Driving(), archive=archive)
-    async with serving(build_gateway(house, lambda _: None)) as url:
+    async with gateways(tmp_path, 1, store=store, writer=Prepared(store)) as (url,):
         client = Client(url)
         async with client.there() as socket:
             await client.say(socket, "avatar.say", text="Count, please.")
@@ -67,5 +56,3 @@ async def test_a_long_text_does_not_hold_its_sound_back_word_by_word(tmp_path: P
             assert store.stored <= FEW
             text = "".join(event["delta"] for event in client.told()["response.output_audio_transcript.delta"])
             assert text.startswith(WORDS[0])
-    await archive.settle()
-    await store.close()
